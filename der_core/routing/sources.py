@@ -1,0 +1,35 @@
+"""Replies from a recording: the source behind training, evaluation and replayed routes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.recording.table import Table
+from der_core.routing.cost import Prices
+from der_core.routing.process import Codes, Flags, Floats, Ints, Replies
+from der_core.routing.thresholds import centre
+
+
+class TableSource:
+    """Replays a table: every reply is an array look-up.
+
+    `thresholds` (shape [N], nan: none) relabel the replies; quality is that of the relabelled reply.
+    """
+
+    def __init__(self, table: Table, prices: Prices, thresholds: NDArray[np.float64] | None = None) -> None:
+        borders = np.full(table.n_experts, np.nan) if thresholds is None else thresholds
+        self.table = table if thresholds is None else table.with_thresholds(borders)
+        self.prices = prices
+        self.thresholds = borders
+        self.n_experts = table.n_experts
+        self.labels: Codes = self.table.labels
+        self.quality: Floats = self.table.quality.astype(np.float64)
+        self.p_yes: Floats = centre(table.p_yes, borders[None, :, None])
+        self.costs: Floats = prices.table_costs(table)
+        self.seconds: Floats = prices.table_seconds(table)
+
+    def ask(self, rows: Ints, experts: Ints, previous: Codes, asked: Flags) -> Replies:
+        """Return the recorded replies, shape [B] each; `asked` makes no difference here."""
+        at = (rows, experts, previous)
+        return Replies(self.labels[at], self.p_yes[at], self.costs[at], self.seconds[at], self.quality[at])

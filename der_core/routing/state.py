@@ -1,0 +1,139 @@
+"""What the router sees: the state as a vector, the same for training, evaluation and live questions.
+
+`text` (the seed's): the vector of "Q: question / A: previous label", and nothing else.
+
+`features`, in this order: question, passage and previous answer as vectors of their own (each reduced to
+its first principal components on the training questions), previous label one-hot [4], step one-hot [T_max],
+experts tried [N], centred P(yes) of the last reply [1], its confidence [1], agreement so far [1].
+
+Where the end is learned, a last column tells whether STOP is allowed (1 from the second step on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.config import EpisodeConfig
+from der_core.records import N_LABELS, Label, Question
+from der_core.routing.encoding import TextEncoder
+from der_core.routing.process import Situation
+
+Vectors = NDArray[np.float32]
+
+COMPONENTS = 32
+"""Principal components kept of each text field; some hundred training questions cannot fill 384 dimensions."""
+FIELDS = ("question", "passage", "answer")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Centring and rotation of one text field: (v - mean) @ basis, shapes [D] and [D, k]."""
+
+    mean: Vectors
+    basis: Vectors
+
+    @classmethod
+    def fit(cls, vectors: Vectors, components: int) -> Projection:
+        """Return the first principal components of `vectors` [n, D], scaled to unit variance on them.
+
+        Directions without variance are dropped, so k may be below `components`, down to 0.
+        """
+        mean = vectors.mean(axis=0)
+        _, singular, directions = np.linalg.svd(vectors - mean, full_matrices=False)
+        spread = singular / np.sqrt(len(vectors))
+        kept = int(np.sum(spread[:components] > 1e-6))
+        basis = (directions[:kept] / spread[:kept, None]).T
+        return cls(mean.astype(np.float32), np.ascontiguousarray(basis, dtype=np.float32))
+
+    def __call__(self, vectors: Vectors) -> Vectors:
+        """Return the projected vectors, shape [n, k]."""
+        return np.asarray((vectors - self.mean) @ self.basis, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class QuestionVectors:
+    """The part of the state that hangs on the question: `varying[q, label]`, shape [Q, 4, width]."""
+
+    varying: Vectors
+
+
+class StateEncoder:
+    """Builds observations for one kind of state; fitted on training questions, saved with the router."""
+
+    def __init__(self, episode: EpisodeConfig, n_experts: int, encoder_id: str, dimension: int, projections: dict[str, Projection]) -> None:
+        self.episode = episode
+        self.n_experts = n_experts
+        self.encoder_id = encoder_id
+        self.dimension = dimension
+        self.projections = projections
+        extra = 0 if episode.state == "text" else N_LABELS + episode.t_max + n_experts + 3
+        text = dimension if episode.state == "text" else sum(p.basis.shape[1] for p in projections.values())
+        self.size = text + extra + int(episode.has_stop_action)
+
+    @classmethod
+    def fit(cls, questions: Sequence[Question], episode: EpisodeConfig, n_experts: int, encoder: TextEncoder) -> StateEncoder:
+        """Return the state encoder for `episode`, its projections fitted on the training `questions`."""
+        if episode.state == "text":
+            dimension = encoder.encode([state_text(questions[0], Label.NONE)]).shape[1]
+            return cls(episode, n_experts, encoder.id, dimension, {})
+        fields = {name: encoder.encode(texts) for name, texts in _field_texts(questions).items()}
+        projections = {name: Projection.fit(vectors, COMPONENTS) for name, vectors in fields.items()}
+        return cls(episode, n_experts, encoder.id, fields["question"].shape[1], projections)
+
+    def question_vectors(self, questions: Sequence[Question], encoder: TextEncoder) -> QuestionVectors:
+        """Encode questions once, for all observations about them."""
+        n = len(questions)
+        if self.episode.state == "text":
+            texts = [state_text(question, label) for question in questions for label in Label]
+            return QuestionVectors(encoder.encode(texts).reshape(n, N_LABELS, -1))
+        fields = {name: self.projections[name](encoder.encode(texts)) for name, texts in _field_texts(questions).items()}
+        fixed = np.concatenate([fields["question"], fields["passage"]], axis=1)
+        parts = [np.repeat(fixed[:, None], N_LABELS, axis=1), np.repeat(fields["answer"][None], n, axis=0)]
+        return QuestionVectors(np.concatenate(parts, axis=2))
+
+    def observe(self, vectors: QuestionVectors, now: Situation) -> Vectors:
+        """Return the observations of B routes, shape [B, size]."""
+        out = np.zeros((len(now.rows), self.size), dtype=np.float32)
+        text = vectors.varying[now.rows, now.label]
+        width = text.shape[1]
+        out[:, :width] = text
+        if self.episode.state == "features":
+            self._write_features(out[:, width:], now)
+        if self.episode.has_stop_action:
+            out[:, -1] = now.step > 0
+        return out
+
+    def _write_features(self, out: Vectors, now: Situation) -> None:
+        every, t_max, n = np.arange(len(now.rows)), self.episode.t_max, self.n_experts
+        out[every, now.label] = 1.0
+        # A route that has just ended stands at step T_max; its state is never acted on.
+        out[every, N_LABELS + np.minimum(now.step, t_max - 1)] = 1.0
+        start = N_LABELS + t_max
+        out[:, start : start + n] = now.tried
+        out[:, start + n] = now.p_yes
+        out[:, start + n + 1] = np.abs(now.p_yes - 0.5) + 0.5
+        out[:, start + n + 2] = now.agreement
+
+
+def state_text(question: Question, previous: Label) -> str:
+    """Return the text of the `text` state. The passage stays out: it would push question and answer past the encoder's limit."""
+    return f"Q: {question.text}\nA: {'' if previous is Label.NONE else previous.word}".rstrip()
+
+
+def _field_texts(questions: Sequence[Question]) -> dict[str, list[str]]:
+    return {
+        "question": [question.text for question in questions],
+        "passage": [question.passage or "" for question in questions],
+        "answer": ["" if label is Label.NONE else label.word for label in Label],
+    }
+
+
+def state_texts(questions: Sequence[Question]) -> list[str]:
+    """Return every distinct text that the states of `questions` are made of, so that it can be encoded in advance."""
+    fields = [text for texts in _field_texts(questions).values() for text in texts]
+    states = [state_text(question, label) for question in questions for label in Label]
+    return list(dict.fromkeys(fields + states))
