@@ -1,0 +1,214 @@
+"""The command line, `python -m der_core`: options here, what they do in `der_core.commands`.
+
+Option names may be spelled with hyphens or with underscores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import get_args
+
+from der_core.commands.terminal import complain
+from der_core.config import DEFAULT_ENCODER, PRESETS, CostMode, End, Shaping, StateKind
+from der_core.errors import DerError
+
+DEFAULT_HOST = "http://localhost:11434"
+DEFAULT_STORE = "der_home/recordings.sqlite"
+COMMANDS = {
+    "run": "the whole job: record, train, evaluate, report",
+    "experts": "which experts are ready, and what is missing",
+    "record": "ask every expert every question once, after every previous label",
+    "train": "train a router on a recording",
+    "evaluate": "compare routers with every baseline on held-out questions",
+    "ask": "route typed questions with a trained router and live experts",
+    "prompts": "show every prompt in full",
+    "store": "list, verify or export recordings",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code: 0, 2 for an error said in one line, 130 for an interrupt."""
+    arguments = build_parser().parse_args(_hyphenate(argv))
+    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
+    command = importlib.import_module(f"der_core.commands.{arguments.command}")
+    try:
+        return int(command.execute(arguments))
+    except DerError as error:
+        complain(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        complain("\nInterrupted. What was recorded is kept; the same command goes on from there.")
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="python -m der_core", description="Learned routing over local LLM experts (DER, arXiv 2412.07448).")
+    parser.add_argument("--verbose", action="store_true", help="log what happens inside")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        _OPTIONS[name](command)
+    return parser
+
+
+def _hyphenate(argv: Sequence[str] | None) -> list[str]:
+    """Return the arguments with option names spelled with hyphens."""
+    return [_hyphenate_one(argument) for argument in (sys.argv[1:] if argv is None else argv)]
+
+
+def _hyphenate_one(argument: str) -> str:
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE", help="SQLite file that holds the recordings")
+    parser.add_argument("--recording", default="default", metavar="NAME", help="name of the recording inside the store")
+
+
+def _add_experts(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("experts")
+    group.add_argument(
+        "--experts",
+        nargs="+",
+        default=["paper"],
+        metavar="EXPERT",
+        help="a preset (paper, small), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+    )
+    group.add_argument("--host", nargs="+", default=[DEFAULT_HOST], metavar="URL", help="server address; several share the calls")
+    group.add_argument("--allow-remote", action="store_true", help="allow hosts other than this machine")
+    group.add_argument("--ollama-timeout", type=float, default=900.0, metavar="S", help="read timeout in seconds")
+    group.add_argument("--ollama-connect-timeout", type=float, default=10.0, metavar="S", help="connect timeout in seconds")
+    group.add_argument("--ollama-retries", type=int, default=3, metavar="N", help="further attempts after a connection fault")
+    group.add_argument("--ollama-backoff", type=float, default=2.0, metavar="S", help="pause before the first further attempt, doubled each time")
+    group.add_argument("--context-tokens", type=int, default=2048, metavar="N", help="context window; a longer prompt is an error")
+
+
+def _add_questions(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("questions")
+    group.add_argument("--questions", default="boolq", metavar="SOURCE", help="boolq, bundled, a hub dataset name, or a .jsonl or .csv file")
+    group.add_argument("--split", default=None, metavar="NAME", help="split of a hub dataset to take questions from")
+    group.add_argument("--passage", action=argparse.BooleanOptionalAction, default=True, help="ask with the passage, where there is one")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("settings of the router (default: those of the preset)")
+    group.add_argument("--preset", choices=PRESETS, default="deployable", help="named settings to start from")
+    for name, kind, text in (
+        ("alpha", float, "weight of cost"),
+        ("beta", float, "weight of the gain in quality"),
+        ("gamma", float, "bonus or penalty at the end"),
+        ("p0", float, "quality that is good enough"),
+        ("tmax", int, "longest route, in calls"),
+        ("ppo-steps", int, "steps of PPO training"),
+        ("repeat-penalty", float, "charge for choosing the same expert twice in a row"),
+        ("calib-lat-samples", int, "questions that give each expert's median latency"),
+        ("confidence", float, "confidence at which end=confidence stops"),
+    ):
+        group.add_argument(f"--{name}", type=kind, default=None, help=text)
+    group.add_argument("--cost-mode", choices=get_args(CostMode), default=None, help="what a call costs")
+    group.add_argument("--shaping", choices=get_args(Shaping), default=None, help="form of the reward")
+    group.add_argument("--state", choices=get_args(StateKind), default=None, help="what the router sees")
+    group.add_argument("--end", choices=get_args(End), default=None, help="when a route ends while training")
+    group.add_argument("--no-repeat", action=argparse.BooleanOptionalAction, default=None, help="replace asking the same expert twice in a row")
+    group.add_argument("--fit-thresholds", action=argparse.BooleanOptionalAction, default=None, help="fit each expert's threshold on P(yes)")
+    group.add_argument("--ppo-device", choices=("cpu", "cuda", "auto"), default=None, help="where PPO trains")
+    group.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder, by name or folder")
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=7, help="seed of the sample, the split and the training")
+
+
+def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
+    parser.add_argument("--train-samples", type=int, default=default, metavar="N", help="questions for training, a fifth of which validate (none: 75 %% of all)")
+    parser.add_argument("--eval-samples", type=int, default=default, metavar="N", help="held-out questions (none: all the others)")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    _add_experts(parser)
+    _add_questions(parser)
+    _add_settings(parser)
+    _add_seed(parser)
+    _add_sizes(parser, default=200)
+    parser.add_argument("--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training")
+    _add_results(parser)
+    parser.add_argument("--save-router", default="", metavar="FILE", help="where to write the router (.zip)")
+    parser.add_argument("--load-router", default="", metavar="FILE", help="use this router instead of training one")
+    parser.add_argument("--interactive", action="store_true", help="go on with typed questions afterwards")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--show-der-qa", type=int, default=10, metavar="N", help="questions whose routes are shown")
+    parser.add_argument("--save-report", default="run_report.json", metavar="FILE", help='where to write the JSON report ("" for none)')
+
+
+def _experts(parser: argparse.ArgumentParser) -> None:
+    _add_experts(parser)
+
+
+def _record(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    _add_experts(parser)
+    _add_questions(parser)
+    _add_seed(parser)
+    parser.add_argument("--samples", type=int, default=None, metavar="N", help="record a seeded sample of N questions (default: all)")
+    parser.add_argument("--vectors", action=argparse.BooleanOptionalAction, default=False, help="also store the state vectors of the questions")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of those vectors")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    _add_settings(parser)
+    _add_seed(parser)
+    _add_sizes(parser)
+    parser.add_argument("--save-router", default="router.zip", metavar="FILE", help="where to write the router (.zip)")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    _add_seed(parser)
+    _add_sizes(parser)
+    _add_results(parser)
+    parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the routers")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+
+
+def _ask(parser: argparse.ArgumentParser) -> None:
+    _add_experts(parser)
+    parser.add_argument("--load-router", required=True, metavar="FILE", help="the trained router")
+    parser.add_argument("--question", default=None, help="the question (default: an interactive prompt)")
+    parser.add_argument("--with-passage", default=None, metavar="TEXT", help="a passage that the question is about")
+    parser.add_argument("--end", choices=[end for end in get_args(End) if end != "gold"], default=None, help="end rule (default: the router's own)")
+    parser.add_argument("--store", default="", metavar="FILE", help="store whose cached state vectors may be used")
+
+
+def _prompts(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults()
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("list", "verify", "export"), help="what to do")
+    _add_store(parser)
+    parser.add_argument("--to", default="", metavar="FILE", help="where export writes one recording")
+
+
+_OPTIONS = {
+    "run": _run,
+    "experts": _experts,
+    "record": _record,
+    "train": _train,
+    "evaluate": _evaluate,
+    "ask": _ask,
+    "prompts": _prompts,
+    "store": _store,
+}

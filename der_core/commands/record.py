@@ -1,0 +1,87 @@
+"""`record`: ask every expert every question once, and keep the replies."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from der_core.commands.settings import ask_options, expert_specs
+from der_core.commands.terminal import ProgressBar, complain, say
+from der_core.config import AskOptions, ExpertSpec
+from der_core.experts.opening import open_experts
+from der_core.experts.protocol import Expert
+from der_core.records import Question
+from der_core.recording.questions import load_questions
+from der_core.recording.recorder import Progress, Summary, record
+from der_core.recording.store import Store
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Record; return 0 when the recording is complete, 1 when something is missing."""
+    questions = load_questions(
+        arguments.questions, split=arguments.split or "validation", with_passage=arguments.passage, limit=arguments.samples, seed=arguments.seed
+    )
+    with Store.open(Path(arguments.store)) as store:
+        summary = record_questions(arguments, store, questions)
+        if arguments.vectors:
+            store_vectors(store, questions, arguments.encoder)
+    return 0 if summary.complete else 1
+
+
+def record_questions(arguments: argparse.Namespace, store: Store, questions: Sequence[Question]) -> Summary:
+    """Record `questions` with the experts of the options, showing progress; Ctrl-C stops after the call in flight."""
+    specs, options = expert_specs(arguments), ask_options(arguments)
+    bar = ProgressBar("recording")
+    with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
+        summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop)
+    bar.close()
+    (say if summary.complete else complain)(summary.message)
+    return summary
+
+
+def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> None:
+    """Encode all texts that any state of these questions needs, into the store."""
+    from der_core.routing.encoding import CachedEncoder, SentenceEncoder  # routing stands above recording; only this option needs it
+    from der_core.routing.state import state_texts
+
+    CachedEncoder(SentenceEncoder(encoder), store).encode(state_texts(questions))
+
+
+@contextmanager
+def open_replicas(specs: Sequence[ExpertSpec], hosts: Sequence[str], options: AskOptions) -> Iterator[dict[str, list[Expert]]]:
+    """Open every expert on every host; embedded experts, which have none, once."""
+    with ExitStack() as stack:
+        replicas: dict[str, list[Expert]] = {spec.name: [] for spec in specs}
+        for index, host in enumerate(hosts):
+            here = [spec if spec.backend == "embedded" else replace(spec, host=host) for spec in specs if index == 0 or spec.backend != "embedded"]
+            for expert in stack.enter_context(open_experts(here, options)):
+                replicas[expert.spec.name].append(expert)
+        yield replicas
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """Yield a flag that the first Ctrl-C sets; the second interrupts as usual."""
+    stop = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def set_flag(signum: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+        complain("\nStopping after the call in flight (press Ctrl-C again to stop at once).")
+
+    signal.signal(signal.SIGINT, set_flag)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(bar: ProgressBar, progress: Progress) -> None:
+    faults = ", ".join(f"{count} {kind}" for kind, count in progress.faults.items())
+    bar.show(progress.done, progress.total, progress.eta_s, f"{progress.expert} {faults}")

@@ -1,0 +1,53 @@
+"""From parsed options to the settings of the package."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from der_core.config import PRESETS, AskOptions, ExpertSpec, TrainConfig
+from der_core.experts.presets import parse_experts
+
+_REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
+_EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "cost_mode": "cost_mode", "no_repeat": "no_repeat", "confidence": "confidence"}
+_PPO = {"ppo_steps": "total_steps", "ppo_device": "device"}
+_TRAIN = {"fit_thresholds": "fit_thresholds", "calib_lat_samples": "calibration_samples"}
+
+
+def train_config(arguments: argparse.Namespace) -> TrainConfig:
+    """Return the preset's settings with every given option put in its place, checked."""
+    preset = PRESETS[arguments.preset]
+    config = replace(
+        preset,
+        reward=replace(preset.reward, **_given(arguments, _REWARD)),
+        episode=replace(preset.episode, **_given(arguments, _EPISODE)),
+        ppo=replace(preset.ppo, **_given(arguments, _PPO)),
+        seed=arguments.seed,
+        encoder=arguments.encoder,
+        **_given(arguments, _TRAIN),
+    )
+    config.check()
+    return config
+
+
+def ask_options(arguments: argparse.Namespace) -> AskOptions:
+    """Return how experts are to be called, checked."""
+    options = AskOptions(
+        context_tokens=arguments.context_tokens,
+        connect_timeout_s=arguments.ollama_connect_timeout,
+        read_timeout_s=arguments.ollama_timeout,
+        retries=arguments.ollama_retries,
+        backoff_s=arguments.ollama_backoff,
+        allow_remote=arguments.allow_remote,
+    )
+    options.check()
+    return options
+
+
+def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
+    """Return the experts asked for, at the first host."""
+    return parse_experts(arguments.experts, host=arguments.host[0])
+
+
+def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, object]:
+    return {field: getattr(arguments, option) for option, field in names.items() if getattr(arguments, option) is not None}

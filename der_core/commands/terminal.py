@@ -1,0 +1,64 @@
+"""The only place that prints: lines, progress and tables for the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+
+def say(text: str = "") -> None:
+    """Print one line (or paragraph) to standard output."""
+    print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    """Print one line to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_json(title: str, data: Any) -> None:  # Any: a JSON value
+    """Print a heading and a JSON value below it."""
+    say(f"\n== {title} ==")
+    say(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people read them: "–", "42 s", "3 min 05 s", "2 h 10 min"."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class ProgressBar:
+    """A progress line: rewritten in place on a terminal, one line every `every_s` seconds elsewhere."""
+
+    def __init__(self, title: str, stream: TextIO | None = None, every_s: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title = title
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._every_s = 0.1 if self._live else every_s
+        self._clock = clock
+        self._shown: float | None = None
+
+    def show(self, done: float, total: float, eta_s: float | None, note: str = "") -> None:
+        """Show how far the work is; the last step is always shown."""
+        now = self._clock()
+        if done < total and self._shown is not None and now - self._shown < self._every_s:
+            return
+        self._shown = now
+        share = done / total if total else 1.0
+        filled = round(24 * share)
+        line = f"{self._title} [{'#' * filled}{'.' * (24 - filled)}] {share:4.0%} {done:g}/{total:g}, {duration(eta_s)} left {note}".rstrip()
+        print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """End the line."""
+        if self._live and self._shown is not None:
+            print(file=self._stream, flush=True)
