@@ -73,12 +73,12 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", default="default", metavar="NAME", help="name of the recording inside the store")
 
 
-def _add_experts(parser: argparse.ArgumentParser) -> None:
+def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("paper",)) -> None:
     group = parser.add_argument_group("experts")
     group.add_argument(
         "--experts",
         nargs="+",
-        default=["paper"],
+        default=list(default),
         metavar="EXPERT",
         help="a preset (paper, small), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
     )
@@ -88,6 +88,7 @@ def _add_experts(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ollama-connect-timeout", type=float, default=10.0, metavar="S", help="connect timeout in seconds")
     group.add_argument("--ollama-retries", type=int, default=3, metavar="N", help="further attempts after a connection fault")
     group.add_argument("--ollama-backoff", type=float, default=2.0, metavar="S", help="pause before the first further attempt, doubled each time")
+    group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of an embedded expert (none: one per processor)")
     group.add_argument("--context-tokens", type=int, default=2048, metavar="N", help="context window; a longer prompt is an error")
 
 
@@ -184,7 +185,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _ask(parser: argparse.ArgumentParser) -> None:
-    _add_experts(parser)
+    _add_experts(parser, default=())
     parser.add_argument("--load-router", required=True, metavar="FILE", help="the trained router")
     parser.add_argument("--question", default=None, help="the question (default: an interactive prompt)")
     parser.add_argument("--with-passage", default=None, metavar="TEXT", help="a passage that the question is about")

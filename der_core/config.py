@@ -65,6 +65,8 @@ class AskOptions:
     context_tokens: int = 2048
     """Context window asked for; a longer prompt is an error, never cut in silence."""
     seed: int = 7
+    threads: int | None = None
+    """Threads of an embedded expert; None: one per processor."""
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 900.0
     """The first call of a model includes loading it."""
@@ -78,6 +80,7 @@ class AskOptions:
     def check(self) -> None:
         """Raise SettingsError unless every number is in range."""
         _require(self.max_tokens_direct >= 1 and self.max_tokens_reason >= 1, "A reply needs at least one token.")
+        _require(self.threads is None or self.threads >= 1, "An embedded expert needs at least one thread.")
         _require(self.connect_timeout_s > 0 and self.read_timeout_s > 0, "Timeouts must be above 0 seconds.")
         _require(self.retries >= 0 and self.backoff_s >= 0, "Retries and backoff cannot be negative.")
 

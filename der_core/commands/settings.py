@@ -34,6 +34,7 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
     """Return how experts are to be called, checked."""
     options = AskOptions(
         context_tokens=arguments.context_tokens,
+        threads=arguments.threads,
         connect_timeout_s=arguments.ollama_connect_timeout,
         read_timeout_s=arguments.ollama_timeout,
         retries=arguments.ollama_retries,

@@ -1,0 +1,105 @@
+"""`ask`: route typed questions with a trained router and live experts, no gold answer in sight."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from der_core.commands.settings import ask_options, expert_specs
+from der_core.commands.terminal import complain, say
+from der_core.config import End, ExpertSpec
+from der_core.errors import ExpertError
+from der_core.experts.opening import open_experts
+from der_core.experts.protocol import Expert
+from der_core.records import Question, Route, Step
+from der_core.recording.store import Store
+from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.live import Decision, LiveSource, route_events
+from der_core.routing.router_file import load_router
+from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
+
+HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /passage alone clears it, /quit ends."
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Answer one question, or as many as are typed."""
+    trained = load_router(Path(arguments.load_router))
+    end = arguments.end or default_end(trained)
+    with ExitStack() as stack:
+        encoder: TextEncoder = SentenceEncoder(trained.state.encoder_id)
+        if arguments.store:
+            encoder = CachedEncoder(encoder, stack.enter_context(Store.open(Path(arguments.store), create=False)))
+        given = expert_specs(arguments) if arguments.experts else []
+        experts = stack.enter_context(open_experts(specs_for(trained, given, arguments.host[0]), ask_options(arguments)))
+        check_experts_match(trained, [expert.spec for expert in experts])
+        if arguments.question:
+            return answer(trained, experts, encoder, Question("typed", arguments.question, arguments.with_passage), end)
+        return converse(trained, experts, encoder, end)
+
+
+def default_end(trained: TrainedRouter) -> End:
+    """Return the end rule for questions whose answer nobody knows: the router's own, or agreement for one trained on gold."""
+    own = trained.config.episode.end
+    return "agreement" if own == "gold" else own
+
+
+def specs_for(trained: TrainedRouter, given: Sequence[ExpertSpec], host: str) -> list[ExpertSpec]:
+    """Return where to find the router's experts: by name among the given ones, else as they were recorded."""
+    by_name = {spec.name: spec for spec in given}
+    recorded = {spec.name: replace(spec, host=host) if spec.backend == "ollama" else spec for spec in trained.experts}
+    return [by_name.get(name, spec) for name, spec in recorded.items()]
+
+
+def converse(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEncoder, end: End) -> int:
+    """Answer typed questions until /quit or the end of input; an expert's fault ends only its question."""
+    say(HELP)
+    passage: str | None = None
+    number = 0
+    while True:
+        try:
+            line = input("\nquestion> ").strip()
+        except EOFError:
+            return 0
+        if line in ("/quit", "/exit"):
+            return 0
+        if line == "/help":
+            say(HELP)
+        elif line.startswith("/passage"):
+            passage = line.removeprefix("/passage").strip() or None
+            say("Passage set." if passage else "No passage.")
+        elif line:
+            number += 1
+            answer(trained, experts, encoder, Question(f"typed-{number}", line, passage), end)
+
+
+def answer(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEncoder, question: Question, end: End) -> int:
+    """Route one question and show every step; return 2 when an expert failed."""
+    vectors = trained.state.question_vectors([question], encoder)
+    router = AgentRouter(trained, vectors, end=end)
+    source = LiveSource([question], experts, trained.prices, trained.thresholds)
+    actions = [spec.name for spec in trained.experts] + ["STOP"]
+    try:
+        for event in route_events(question, router, source, trained.config.reward):
+            show_event(event, actions)
+    except ExpertError as error:
+        complain(f"error: {error}")
+        return 2
+    return 0
+
+
+def show_event(event: Decision | Step | Route, actions: Sequence[str]) -> None:
+    """Print a decision, a reply, or the end of a route."""
+    if isinstance(event, Decision):
+        thoughts = ", ".join(f"{name} {p:.2f}" for name, p in zip(actions, event.probabilities, strict=False))
+        choice = "STOP" if event.expert is None else event.expert + (" (instead of asking the same expert again)" if event.repeated else "")
+        say(f"\nstep {event.step + 1}: the router chooses {choice}   [{thoughts}]")
+        if event.prompt:
+            say("\n".join(f"    | {line}" for line in event.prompt.splitlines()))
+    elif isinstance(event, Step):
+        p_yes = "" if event.reply.p_yes is None else f", P(yes) {event.reply.p_yes:.2f}"
+        say(f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {event.reply.wall_s:.2f} s, cost {event.cost:.2f}")
+    else:
+        say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {event.cost:.2f}, because {event.stop_reason}")
