@@ -1,0 +1,63 @@
+"""The frame of every page: page settings, navigation, presenter switch. Safe to call on every run of every page.
+
+Pages are found by Streamlit's `pages/` folder, and a deep link into a fresh server runs a page without app.py;
+so each page calls `frame` first.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+PAGES = (
+    ("app.py", "Overview", ":material/home:"),
+    ("pages/experts.py", "Experts", ":material/groups:"),
+    ("pages/record.py", "Record", ":material/radio_button_checked:"),
+    ("pages/train.py", "Train", ":material/model_training:"),
+    ("pages/route.py", "Route", ":material/route:"),
+    ("pages/compare.py", "Compare", ":material/scatter_plot:"),
+    ("pages/reward_lab.py", "Reward lab", ":material/science:"),
+    ("pages/runs.py", "Runs", ":material/list_alt:"),
+)
+
+# Streamlit sizes everything in rem, so one rule enlarges text, controls and spacing alike.
+_PRESENTER_STYLE = """<style>
+html { font-size: 23px !important; }
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
+[data-testid="stMainBlockContainer"] { max-width: 100%; padding-top: 3rem; }
+</style>"""
+
+
+def frame(title: str, summary: str = "") -> None:
+    """Begin a page: its title, one sentence on what it is for, the navigation and the presenter switch."""
+    st.set_page_config(page_title=f"{title} · DER", page_icon=":material/route:", layout="wide")
+    with st.sidebar:
+        for path, label, icon in PAGES:
+            st.page_link(path, label=label, icon=icon)
+        st.space("small")
+    presenting = _presenter_switch()
+    heading, corner = st.columns([5, 1], vertical_alignment="bottom")
+    heading.title(title, anchor=False)
+    if presenting:
+        st.html(_PRESENTER_STYLE)
+        with corner.popover("Pages", icon=":material/menu:", width="stretch"):
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon, query_params={"present": "true"})
+            st.button("Leave presenter view", key="frame_leave", on_click=_leave)
+    if summary:
+        st.markdown(summary)
+
+
+def _presenter_switch() -> bool:
+    with st.sidebar:
+        presenting: bool = st.toggle(
+            "Presenter view",
+            key="present",
+            bind="query-params",
+            persist_state="session",
+            help="Larger type, no sidebar: readable from the last row.",
+        )
+    return presenting
+
+
+def _leave() -> None:
+    st.session_state["present"] = False

@@ -1,0 +1,49 @@
+"""Where the dashboard keeps things, and which recordings it can see. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from der_core.evaluation.runs import RunStore
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO_STORE = ROOT / "assets" / "demo.sqlite"
+HOME_VARIABLE = "DER_HOME"
+DEMO_NAME = "demo"
+
+
+@dataclass(frozen=True)
+class RecordingRef:
+    """One recording: the store that holds it and its name there. `shipped`: it came with the product, read-only."""
+
+    file: Path
+    name: str
+    shipped: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name people choose it by."""
+        return f"{self.name} (shipped)" if self.shipped else self.name
+
+
+def home() -> Path:
+    """Return the folder of this user's recordings and runs: $DER_HOME, else der_home where the server was started."""
+    return Path(os.environ.get(HOME_VARIABLE, "der_home")).resolve()
+
+
+def store_file() -> Path:
+    """Return the store that new replies go to."""
+    return home() / "recordings.sqlite"
+
+
+def run_store() -> RunStore:
+    """Return the finished trainings of this home."""
+    return RunStore(home() / "runs")
+
+
+def gguf_folder() -> Path | None:
+    """Return the folder of the user's own GGUF files, $DER_GGUF, None where it is not set or not a folder."""
+    value = os.environ.get("DER_GGUF")
+    return Path(value) if value and Path(value).is_dir() else None

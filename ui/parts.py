@@ -1,0 +1,74 @@
+"""Small parts that several pages show: empty states, errors, figures with intervals, tables behind charts."""
+
+from __future__ import annotations
+
+import math
+from typing import NoReturn
+
+import pandas as pd
+import streamlit as st
+
+from der_core.errors import DerError
+
+DASH = "–"
+
+
+def empty_state(sentence: str, page: str | None = None, label: str = "", icon: str = ":material/arrow_forward:") -> None:
+    """Say in one sentence what is not there yet, with the next step as a link."""
+    with st.container(border=True):
+        st.markdown(sentence)
+        if page:
+            st.page_link(page, label=label, icon=icon)
+
+
+def stop_with(sentence: str, page: str | None = None, label: str = "") -> NoReturn:
+    """End the page with an empty state."""
+    empty_state(sentence, page, label)
+    st.stop()
+
+
+def notice(error: DerError) -> None:
+    """Show an error of ours as the one line that it is."""
+    st.error(str(error), icon=":material/error:")
+
+
+def show_text(text: str) -> None:
+    """Show words of an LLM or of a file exactly as they are: never as Markdown or HTML."""
+    st.code(text or " ", language=None, wrap_lines=True)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a share as people read it, a dash where there is none."""
+    return DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number as people read it, a dash where there is none."""
+    return DASH if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a share with its 95 % interval."""
+    return f"{percent(value)} [{percent(low)}, {percent(high)}]"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people read them: "–", "0.42 s", "42 s", "3 min 05 s", "2 h 10 min"."""
+    if seconds is None or math.isnan(seconds):
+        return DASH
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    if minutes == 0:
+        return f"{whole} s"
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def table_behind(frame: pd.DataFrame, name: str) -> None:
+    """Offer the table behind a chart, to look at and to download as CSV; `name` is the file's stem."""
+    with st.expander("Table behind this chart", icon=":material/table:"):
+        st.dataframe(frame, hide_index=True, width="stretch")
+        st.download_button(
+            "Download CSV", frame.to_csv(index=False).encode(), file_name=f"{name}.csv", mime="text/csv", key=f"download_{name}", on_click="ignore"
+        )
