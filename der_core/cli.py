@@ -47,11 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m der_core", description="Learned routing over local LLM experts (DER, arXiv 2412.07448).")
+    parser = argparse.ArgumentParser(
+        prog="python -m der_core", description="Learned routing over local LLM experts (DER, arXiv 2412.07448)."
+    )
     parser.add_argument("--verbose", action="store_true", help="log what happens inside")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        command = commands.add_parser(
+            name, help=summary, description=summary.capitalize() + ".", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
         _OPTIONS[name](command)
     return parser
 
@@ -87,14 +91,18 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
     group.add_argument("--ollama-timeout", type=float, default=900.0, metavar="S", help="read timeout in seconds")
     group.add_argument("--ollama-connect-timeout", type=float, default=10.0, metavar="S", help="connect timeout in seconds")
     group.add_argument("--ollama-retries", type=int, default=3, metavar="N", help="further attempts after a connection fault")
-    group.add_argument("--ollama-backoff", type=float, default=2.0, metavar="S", help="pause before the first further attempt, doubled each time")
+    group.add_argument(
+        "--ollama-backoff", type=float, default=2.0, metavar="S", help="pause before the first further attempt, doubled each time"
+    )
     group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of an embedded expert (none: one per processor)")
     group.add_argument("--context-tokens", type=int, default=2048, metavar="N", help="context window; a longer prompt is an error")
 
 
 def _add_questions(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("questions")
-    group.add_argument("--questions", default="boolq", metavar="SOURCE", help="boolq, bundled, a hub dataset name, or a .jsonl or .csv file")
+    group.add_argument(
+        "--questions", default="boolq", metavar="SOURCE", help="boolq, bundled, a hub dataset name, or a .jsonl or .csv file"
+    )
     group.add_argument("--split", default=None, metavar="NAME", help="split of a hub dataset to take questions from")
     group.add_argument("--passage", action=argparse.BooleanOptionalAction, default=True, help="ask with the passage, where there is one")
 
@@ -118,8 +126,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--shaping", choices=get_args(Shaping), default=None, help="form of the reward")
     group.add_argument("--state", choices=get_args(StateKind), default=None, help="what the router sees")
     group.add_argument("--end", choices=get_args(End), default=None, help="when a route ends while training")
-    group.add_argument("--no-repeat", action=argparse.BooleanOptionalAction, default=None, help="replace asking the same expert twice in a row")
-    group.add_argument("--fit-thresholds", action=argparse.BooleanOptionalAction, default=None, help="fit each expert's threshold on P(yes)")
+    group.add_argument(
+        "--no-repeat", action=argparse.BooleanOptionalAction, default=None, help="replace asking the same expert twice in a row"
+    )
+    group.add_argument(
+        "--fit-thresholds", action=argparse.BooleanOptionalAction, default=None, help="fit each expert's threshold on P(yes)"
+    )
     group.add_argument("--ppo-device", choices=("cpu", "cuda", "auto"), default=None, help="where PPO trains")
     group.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder, by name or folder")
 
@@ -129,7 +141,13 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
-    parser.add_argument("--train-samples", type=int, default=default, metavar="N", help="questions for training, a fifth of which validate (none: 75 %% of all)")
+    parser.add_argument(
+        "--train-samples",
+        type=int,
+        default=default,
+        metavar="N",
+        help="questions for training, a fifth of which validate (none: 75 %% of all)",
+    )
     parser.add_argument("--eval-samples", type=int, default=default, metavar="N", help="held-out questions (none: all the others)")
 
 
@@ -140,7 +158,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     _add_seed(parser)
     _add_sizes(parser, default=200)
-    parser.add_argument("--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training")
+    parser.add_argument(
+        "--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training"
+    )
     _add_results(parser)
     parser.add_argument("--save-router", default="", metavar="FILE", help="where to write the router (.zip)")
     parser.add_argument("--load-router", default="", metavar="FILE", help="use this router instead of training one")
@@ -162,7 +182,9 @@ def _record(parser: argparse.ArgumentParser) -> None:
     _add_questions(parser)
     _add_seed(parser)
     parser.add_argument("--samples", type=int, default=None, metavar="N", help="record a seeded sample of N questions (default: all)")
-    parser.add_argument("--vectors", action=argparse.BooleanOptionalAction, default=False, help="also store the state vectors of the questions")
+    parser.add_argument(
+        "--vectors", action=argparse.BooleanOptionalAction, default=False, help="also store the state vectors of the questions"
+    )
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of those vectors")
 
 
@@ -189,7 +211,9 @@ def _ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--load-router", required=True, metavar="FILE", help="the trained router")
     parser.add_argument("--question", default=None, help="the question (default: an interactive prompt)")
     parser.add_argument("--with-passage", default=None, metavar="TEXT", help="a passage that the question is about")
-    parser.add_argument("--end", choices=[end for end in get_args(End) if end != "gold"], default=None, help="end rule (default: the router's own)")
+    parser.add_argument(
+        "--end", choices=[end for end in get_args(End) if end != "gold"], default=None, help="end rule (default: the router's own)"
+    )
     parser.add_argument("--store", default="", metavar="FILE", help="store whose cached state vectors may be used")
 
 

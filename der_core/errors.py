@@ -14,6 +14,7 @@
       x SettingsError           settings that contradict one another or lie out of range
       x RouterFileError         a saved router cannot be loaded
         + RouterMismatch        it can, but it was trained for something else
+      x ReportError             a report does not follow its schema
       x JobBusy                 a job of that kind is already running
 
 Every message is one line that says what was tried and what to do next; it is shown to people as it is.
@@ -74,6 +75,10 @@ class RouterFileError(DerError):
 
 class RouterMismatch(RouterFileError):
     """A saved router was trained for another encoder, other experts or another schema."""
+
+
+class ReportError(DerError):
+    """A report does not follow its schema."""
 
 
 class JobBusy(DerError):

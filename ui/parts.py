@@ -70,5 +70,10 @@ def table_behind(frame: pd.DataFrame, name: str) -> None:
     with st.expander("Table behind this chart", icon=":material/table:"):
         st.dataframe(frame, hide_index=True, width="stretch")
         st.download_button(
-            "Download CSV", frame.to_csv(index=False).encode(), file_name=f"{name}.csv", mime="text/csv", key=f"download_{name}", on_click="ignore"
+            "Download CSV",
+            frame.to_csv(index=False).encode(),
+            file_name=f"{name}.csv",
+            mime="text/csv",
+            key=f"download_{name}",
+            on_click="ignore",
         )

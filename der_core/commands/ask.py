@@ -8,17 +8,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from der_core.routing.router_file import load_router
+
 from der_core.commands.settings import ask_options, expert_specs
 from der_core.commands.terminal import complain, say
 from der_core.config import End, ExpertSpec
 from der_core.errors import ExpertError
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
-from der_core.records import Question, Route, Step
 from der_core.recording.store import Store
+from der_core.records import Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.live import Decision, LiveSource, route_events
-from der_core.routing.router_file import load_router
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
 HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /passage alone clears it, /quit ends."
@@ -100,6 +101,8 @@ def show_event(event: Decision | Step | Route, actions: Sequence[str]) -> None:
             say("\n".join(f"    | {line}" for line in event.prompt.splitlines()))
     elif isinstance(event, Step):
         p_yes = "" if event.reply.p_yes is None else f", P(yes) {event.reply.p_yes:.2f}"
-        say(f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {event.reply.wall_s:.2f} s, cost {event.cost:.2f}")
+        say(
+            f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {event.reply.wall_s:.2f} s, cost {event.cost:.2f}"
+        )
     else:
         say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {event.cost:.2f}, because {event.stop_reason}")

@@ -14,5 +14,7 @@ def execute(arguments: argparse.Namespace) -> int:
     healths = check_experts(expert_specs(arguments), ask_options(arguments))
     for health in healths:
         size = f"{health.size_bytes / 1e9:.2f} GB" if health.size_bytes else ""
-        say(f"{'ready  ' if health.ready else 'missing'}  {health.spec.name:32s} {health.digest[:19]:20s} {size:8s} {health.message}".rstrip())
+        say(
+            f"{'ready  ' if health.ready else 'missing'}  {health.spec.name:32s} {health.digest[:19]:20s} {size:8s} {health.message}".rstrip()
+        )
     return 0 if all(health.ready for health in healths) else 2

@@ -15,16 +15,20 @@ from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
-from der_core.records import Question
 from der_core.recording.questions import load_questions
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
+from der_core.records import Question
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Record; return 0 when the recording is complete, 1 when something is missing."""
     questions = load_questions(
-        arguments.questions, split=arguments.split or "validation", with_passage=arguments.passage, limit=arguments.samples, seed=arguments.seed
+        arguments.questions,
+        split=arguments.split or "validation",
+        with_passage=arguments.passage,
+        limit=arguments.samples,
+        seed=arguments.seed,
     )
     with Store.open(Path(arguments.store)) as store:
         summary = record_questions(arguments, store, questions)
@@ -58,7 +62,11 @@ def open_replicas(specs: Sequence[ExpertSpec], hosts: Sequence[str], options: As
     with ExitStack() as stack:
         replicas: dict[str, list[Expert]] = {spec.name: [] for spec in specs}
         for index, host in enumerate(hosts):
-            here = [spec if spec.backend == "embedded" else replace(spec, host=host) for spec in specs if index == 0 or spec.backend != "embedded"]
+            here = [
+                spec if spec.backend == "embedded" else replace(spec, host=host)
+                for spec in specs
+                if index == 0 or spec.backend != "embedded"
+            ]
             for expert in stack.enter_context(open_experts(here, options)):
                 replicas[expert.spec.name].append(expert)
         yield replicas

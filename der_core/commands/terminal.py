@@ -39,7 +39,9 @@ def duration(seconds: float | None) -> str:
 class ProgressBar:
     """A progress line: rewritten in place on a terminal, one line every `every_s` seconds elsewhere."""
 
-    def __init__(self, title: str, stream: TextIO | None = None, every_s: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, title: str, stream: TextIO | None = None, every_s: float = 15.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._title = title
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
@@ -55,7 +57,9 @@ class ProgressBar:
         self._shown = now
         share = done / total if total else 1.0
         filled = round(24 * share)
-        line = f"{self._title} [{'#' * filled}{'.' * (24 - filled)}] {share:4.0%} {done:g}/{total:g}, {duration(eta_s)} left {note}".rstrip()
+        line = (
+            f"{self._title} [{'#' * filled}{'.' * (24 - filled)}] {share:4.0%} {done:g}/{total:g}, {duration(eta_s)} left {note}".rstrip()
+        )
         print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
 
     def close(self) -> None:

@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from der_core.errors import DerError
 from der_core.routing.router_file import load_router, save_router
+
+from der_core.errors import DerError
 from der_core.routing.trained import TrainedRouter
 
 Report = dict[str, Any]  # Any: a JSON object, see report_schema.json

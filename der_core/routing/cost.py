@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from der_core.config import CostMode
 from der_core.errors import SettingsError
-from der_core.records import Label, Reply
 from der_core.recording.table import Table
+from der_core.records import Label, Reply
 
 Floats = NDArray[np.float64]
 
@@ -46,13 +46,15 @@ class Prices:
     scale: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON object
-        """The price list as a JSON object."""
-        return asdict(self)
+        """The price list as a JSON object; parameter counts that nobody knows are null."""
+        return {**asdict(self), "params_billions": [None if np.isnan(count) else count for count in self.params_billions]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Prices:  # Any: a JSON object
         """Read what `to_json` wrote."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        read["params_billions"] = tuple(np.nan if count is None else count for count in read["params_billions"])
+        return cls(**read)
 
     def table_seconds(self, table: Table) -> Floats:
         """Return the standardised seconds of every reply, shape [Q, N, 4], nan where not recorded."""
@@ -104,25 +106,32 @@ def fit_prices(table: Table, mode: CostMode, calibration_samples: int | None = N
         scale=(1.0,) * table.n_experts,
     )
     sample = table.subset(np.arange(min(table.n_questions, calibration_samples or table.n_questions)))
-    medians = np.nanmedian(prices.table_costs(sample)[:, :, Label.NONE], axis=0)
+    medians = np.array([_median(costs) for costs in prices.table_costs(sample)[:, :, Label.NONE].T])
     if not np.all(np.isfinite(medians)) or np.any(medians <= 0):
         lacking = [spec.name for spec, median in zip(table.experts, medians, strict=True) if not (np.isfinite(median) and median > 0)]
-        raise SettingsError(f"Cost mode {mode!r} needs figures that the recording lacks for: {', '.join(lacking)}. Choose another cost mode.")
+        raise SettingsError(
+            f"Cost mode {mode!r} needs figures that the recording lacks for: {', '.join(lacking)}. Choose another cost mode."
+        )
     scale = medians if mode == "latency" else np.full(table.n_experts, medians.min())
     return Prices(**{**asdict(prices), "scale": tuple(float(value) for value in scale)})
 
 
-def _rates(table: Table, expert: int) -> tuple[float, float]:
-    """Seconds per prompt token processed and per generated token of one expert.
+def _median(costs: Floats) -> float:
+    known = costs[np.isfinite(costs)]
+    return float(np.median(known)) if len(known) else np.nan
 
-    From first prompts, which find little in the prefix cache; the ratio of sums weighs every token alike.
+
+def _rates(table: Table, expert: int) -> tuple[float, float]:
+    """Seconds per prompt token processed and per generated token of one expert: medians over its first prompts.
+
+    First prompts find little in the prefix cache; the median leaves out moments when the machine was busy.
     """
     prompt_s, generation_s = table.prompt_s[:, expert, Label.NONE], table.generation_s[:, expert, Label.NONE]
     processed = table.prompt_tokens[:, expert, Label.NONE] - table.cached_tokens[:, expert, Label.NONE]
     generated = table.generated_tokens[:, expert, Label.NONE]
-    return _ratio(prompt_s, processed), _ratio(generation_s, generated)
+    return _median_rate(prompt_s, processed), _median_rate(generation_s, generated)
 
 
-def _ratio(seconds: NDArray[np.float32], tokens: NDArray[np.int32]) -> float:
+def _median_rate(seconds: NDArray[np.float32], tokens: NDArray[np.int32]) -> float:
     known = np.isfinite(seconds) & (tokens > 0)
-    return float(seconds[known].sum() / tokens[known].sum()) if known.any() else 0.0
+    return float(np.median(seconds[known] / tokens[known])) if known.any() else 0.0

@@ -80,7 +80,9 @@ def route_events(question: Question, router: Router, source: LiveSource, reward:
     `source` must hold `question` as its only question, and the router must have been given its vectors.
     """
     if router.rules.episode.end == "gold" and question.gold is None:
-        raise SettingsError("This router stops on the gold answer, which nobody knows for a typed question. Choose the end confidence, agreement or never.")
+        raise SettingsError(
+            "This router stops on the gold answer, which nobody knows for a typed question. Choose the end confidence, agreement or never."
+        )
     process = DecisionProcess(source, router.rules.episode, reward, transfer=router.rules.transfer)
     now = process.start(np.array([0]))
     steps: list[Step] = []

@@ -7,10 +7,9 @@ the result is exact. It knows the gold answers: an oracle, the ceiling for every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from der_core.records import N_LABELS
 from der_core.routing.process import DecisionProcess, Floats, Ints, Situation
@@ -41,49 +40,63 @@ def solve(process: DecisionProcess, discount: float) -> Optimum:
     """Return the optimum of `process`, whose source must be a TableSource."""
     source = process.source
     assert isinstance(source, TableSource)
-    n_questions, n_experts, t_max = source.table.n_questions, source.n_experts, process.episode.t_max
-    shape = (n_questions, N_LABELS, n_experts + 1)
+    t_max = process.episode.t_max
+    shape = (source.table.n_questions, N_LABELS, source.n_experts + 1)
     value = np.zeros((t_max + 1, *shape))
     action = np.zeros((t_max, *shape), dtype=np.int64)
+    later_states = _given_labels(source)
     for t in reversed(range(t_max)):
-        states = _states(n_questions, n_experts, t)
-        before = _situations(source, *states, t)
-        best = np.full(len(states[0]), -np.inf)
-        for candidate in range(process.n_actions):
-            worth = _worth(process, before, candidate, value[t + 1], discount)
-            better = worth > best + 1e-12  # equal worth: the first action, so that results do not hang on rounding
-            best = np.where(better, worth, best)
-            action[t][states] = np.where(better, candidate, action[t][states])
-        value[t][states] = best
+        states = later_states if t else _starts(source)
+        worth = np.stack([_worth(process, *states, t, candidate, value[t + 1], discount) for candidate in range(process.n_actions)])
+        # Equal worth: the first action, so that results do not hang on rounding.
+        best = np.argmax(worth > worth.max(axis=0) - 1e-12, axis=0)
+        action[t][states] = best
+        value[t][states] = np.take_along_axis(worth, best[None], axis=0)[0]
     return Optimum(action, value)
 
 
-def _states(n_questions: int, n_experts: int, t: int) -> tuple[Ints, Ints, Ints]:
-    """Question, label and expert + 1 of every state at step t: one a question at t = 0, all later."""
-    labels, experts = ([0], [0]) if t == 0 else (range(1, N_LABELS), range(1, n_experts + 1))
-    grid = np.meshgrid(np.arange(n_questions), labels, experts, indexing="ij")
-    return tuple(np.asarray(axis).ravel() for axis in grid)  # type: ignore[return-value]  # three axes in, three out
+def _starts(source: TableSource) -> tuple[Ints, Ints]:
+    rows = np.arange(source.table.n_questions)
+    return rows, np.zeros_like(rows)
 
 
-def _situations(source: TableSource, rows: Ints, labels: Ints, experts: Ints, t: int) -> Situation:
-    start = Situation.start(rows, source.n_experts)
-    gold = source.table.gold[rows]
-    return Situation(
-        rows=rows,
-        step=start.step + t,
+def _given_labels(source: TableSource) -> tuple[Ints, Ints]:
+    """Question and label of every state after a call: the labels that some expert gives on that question."""
+    given = np.stack([(source.labels == label).any(axis=(1, 2)) for label in range(1, N_LABELS)], axis=1)
+    rows, labels = np.nonzero(given)
+    return rows, labels + 1
+
+
+def _worth(process: DecisionProcess, rows: Ints, labels: Ints, t: int, candidate: int, later: Floats, discount: float) -> Floats:
+    """Worth of one action by state and last expert + 1, shape [states, N + 1].
+
+    The last expert matters only where it is the candidate itself, so two are tried: that one, and another.
+    """
+    worth = np.empty((len(rows), process.n_experts + 1))
+    another = (candidate + 1) % process.n_experts if t else -1
+    worth[:] = _worth_after(process, _situation(process, rows, labels, t, another), candidate, later, discount)[:, None]
+    if t and candidate < process.n_experts:
+        worth[:, candidate + 1] = _worth_after(process, _situation(process, rows, labels, t, candidate), candidate, later, discount)
+    return worth
+
+
+def _situation(process: DecisionProcess, rows: Ints, labels: Ints, t: int, expert: int) -> Situation:
+    source = process.source
+    assert isinstance(source, TableSource)
+    right = (labels == source.table.gold[rows]) & (labels > 0)
+    return replace(
+        process.start(rows),
+        step=np.full(len(rows), t),
         label=labels.astype(np.int8),
-        expert=experts - 1,
-        p_yes=start.p_yes,
-        tried=start.tried,
-        votes=start.votes,
-        quality=np.where(labels > 0, labels == gold, 0.0).astype(np.float64),
+        expert=np.full(len(rows), expert),
+        quality=right.astype(np.float64),
     )
 
 
-def _worth(process: DecisionProcess, before: Situation, candidate: int, later: Floats, discount: float) -> Floats:
+def _worth_after(process: DecisionProcess, before: Situation, candidate: int, later: Floats, discount: float) -> Floats:
     outcome = process.advance(before, np.full(len(before.rows), candidate))
     after = outcome.situation
     onward = np.where(outcome.ended, 0.0, later[after.rows, after.label, after.expert + 1])
     worth = outcome.reward + discount * onward
-    # A previous label that no expert ever gave on this question was not recorded, and cannot be reached.
+    # What was not recorded cannot be chosen.
     return np.where(np.isnan(worth), -np.inf, worth)

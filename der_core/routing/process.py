@@ -206,7 +206,8 @@ class DecisionProcess:
         if self.episode.end == "gold":
             reason[after.quality >= self.reward.p0] = StopReason.GOLD
         elif self.episode.end == "confidence":
-            reason[np.abs(after.p_yes - 0.5) + 0.5 >= self.episode.confidence] = StopReason.CONFIDENCE
+            confident = np.abs(after.p_yes - 0.5) + 0.5 >= self.episode.confidence
+            reason[confident & (after.label != Label.INVALID)] = StopReason.CONFIDENCE
         elif self.episode.end == "agreement":
             agreed = (after.label == now.label) & (after.label != Label.INVALID)
             reason[agreed] = StopReason.AGREEMENT

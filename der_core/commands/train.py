@@ -1,0 +1,63 @@
+"""`train`: a router from a recording, in seconds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from der_core.routing.router_file import save_router
+
+from der_core.commands.record import stop_on_interrupt
+from der_core.commands.settings import train_config
+from der_core.commands.terminal import ProgressBar, say
+from der_core.config import TrainConfig
+from der_core.evaluation.experiment import Parts, choose_splits, cut, train
+from der_core.recording.store import Store
+from der_core.recording.table import Table, load_table
+from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.reward import describe_preference
+from der_core.routing.trained import TrainedRouter, TrainingProgress
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Train one router and save it."""
+    config = train_config(arguments)
+    with Store.open(Path(arguments.store), create=False) as store:
+        _, parts = load_parts(store, arguments)
+        router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
+    save_router(router, Path(arguments.save_router))
+    say(f"Wrote {arguments.save_router}; compare it with: python -m der_core evaluate --load-router {arguments.save_router}")
+    return 0
+
+
+def load_parts(store: Store, arguments: argparse.Namespace) -> tuple[Table, Parts]:
+    """Return the recording as a table, and cut by the options' seed and sizes."""
+    table = load_table(store, arguments.recording)
+    if table.n_left_out:
+        say(f"{table.n_left_out} questions are not completely recorded and stay out.")
+    return table, cut(table, choose_splits(table.questions, arguments.seed, arguments.train_samples, arguments.eval_samples))
+
+
+def train_with_progress(parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:
+    """Train with a progress bar; Ctrl-C ends training early and keeps what was learned."""
+    say(describe_preference(config.reward, config.episode, config.ppo.discount))
+    bar = ProgressBar("training")
+    with stop_on_interrupt() as stop:
+        router = train(parts, config, encoder, on_progress=lambda p: _show(bar, p), stop=stop)
+    bar.close()
+    last = router.curves[-1] if router.curves else None
+    if last:
+        say(
+            f"Trained {last.steps} steps in {last.seconds:.1f} s on {parts.training.n_questions} questions{' (stopped early)' if router.stopped else ''}."
+        )
+    return router
+
+
+def _show(bar: ProgressBar, progress: TrainingProgress) -> None:
+    point = progress.point
+    bar.show(
+        progress.steps,
+        progress.total_steps,
+        progress.eta_s,
+        f"reward {point.mean_reward:+.3f}, right {point.accuracy:.1%}, calls {point.calls:.2f}",
+    )

@@ -1,0 +1,198 @@
+"""One experiment: a table split by passage, routers trained on one part and all compared on another.
+
+The command line and the dashboard both go through here, so a number means the same in either.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from der_core.config import End, RewardConfig, TrainConfig
+from der_core.errors import RouterMismatch, SettingsError
+from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
+from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
+from der_core.recording.questions import Splits, split_counts, split_questions
+from der_core.recording.table import Table
+from der_core.records import Question
+from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
+from der_core.routing.encoding import TextEncoder, Vectors
+from der_core.routing.router import Router
+from der_core.routing.sources import TableSource
+from der_core.routing.stopping import calibrate_confidence
+from der_core.routing.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
+
+CONFIDENCE_TARGET = 0.9
+"""Share of right answers aimed at among confident replies, where end `confidence` is calibrated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The table cut by a split."""
+
+    splits: Splits
+    training: Table
+    validation: Table
+    test: Table
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    """The held-out questions and all that stands ready to be compared on them."""
+
+    source: TableSource
+    baselines: tuple[Router, ...]
+    reference: Reference
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The held-out comparison of one router (None: baselines only), with what it took."""
+
+    router: TrainedRouter | None
+    parts: Parts
+    source: TableSource
+    comparison: Comparison
+
+    @property
+    def traced(self) -> str:
+        """Name of the row whose routes are worth showing: the best deployable learned one, else the best deployable one."""
+        rows = self.comparison.deployable
+        return next((row.name for row in rows if row.family == "learned"), rows[0].name)
+
+
+def choose_splits(questions: Sequence[Question], seed: int, train: int | None, test: int | None) -> Splits:
+    """Return a split by passage: `train` (a fifth of them validates) and `test` questions, or shares of all where both are None."""
+    if train is None and test is None:
+        return split_questions(questions, seed=seed)
+    n = len(questions)
+    wanted = test if test is not None else n - (train or 0)
+    return split_counts(questions, train=train if train is not None else n - wanted, test=wanted, seed=seed)
+
+
+def cut(table: Table, splits: Splits) -> Parts:
+    """Return the parts of `table`; ids that the table lacks (incomplete questions) are left out."""
+    known = {question.id for question in table.questions}
+    rows = [table.rows_of([i for i in ids if i in known]) for ids in (splits.train, splits.validation, splits.test)]
+    if any(len(part) == 0 for part in rows):
+        raise SettingsError(
+            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. Record more, or change the sizes."
+        )
+    return Parts(splits, *(table.subset(part) for part in rows))
+
+
+def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
+    """Return what the query-only baselines see of a question: question and passage vector, shape [Q, 2 D]."""
+    texts = encoder.encode([question.text for question in questions])
+    passages = encoder.encode([question.passage or "" for question in questions])
+    return np.concatenate([texts, passages], axis=1)
+
+
+def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Arena:
+    """Fit every baseline under the thresholds and prices of `router` (None: of `config`), ready for the test questions."""
+    prices = router.prices if router else fit_all_prices(parts.training, config.calibration_samples)[config.episode.cost_mode]
+    thresholds = router.thresholds if router else None
+    tables = (parts.training, parts.validation, parts.test)
+    sources = [TableSource(table, prices, thresholds) for table in tables]
+    training, validation, test = (
+        Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
+    )
+    rng = np.random.default_rng([config.seed, 1])
+    baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
+    return Arena(test.source, baselines, fit_reference(training.source))
+
+
+def accuracy_per_cost(reward: RewardConfig) -> float:
+    """Return what one unit of cost is worth in accuracy under the reward.
+
+    A right final answer earns 1 + beta + 2 gamma more than a wrong one (shaping `potential`; at the first step of `paper`, 1 + 2 gamma).
+    """
+    gain = 1 + 2 * reward.gamma + (reward.beta if reward.shaping == "potential" else 0)
+    return reward.alpha / gain
+
+
+def agent_routers(router: TrainedRouter, parts: Parts, encoder: TextEncoder, name: str = "DER") -> list[AgentRouter]:
+    """Return the trained agent as it ends by itself and, where that needs the gold answer, under every rule that does not."""
+    vectors = router.state.question_vectors(parts.test.questions, encoder)
+    own = router.config.episode.end
+    if own != "gold":
+        return [AgentRouter(router, vectors, name=name)]
+    ends: tuple[End, ...] = ("agreement", "confidence", "never")
+    gold = AgentRouter(router, vectors, name=f"{name}, gold stop")
+    return [gold, *(AgentRouter(router, vectors, end=end, name=f"{name}, {end}") for end in ends)]
+
+
+def train(
+    parts: Parts,
+    config: TrainConfig,
+    encoder: TextEncoder,
+    *,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> TrainedRouter:
+    """Return a router trained on the training questions.
+
+    Its confidence threshold, for routes that are to end on confidence, is calibrated on the validation questions.
+    """
+    from der_core.routing.agent.training import train_router  # late: it imports torch
+
+    router = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
+    if config.episode.end == "confidence":
+        return router
+    episode = replace(router.config.episode, confidence=calibrated_confidence(parts, router))
+    return replace(router, config=replace(router.config, episode=episode))
+
+
+def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Evaluation:
+    """Compare the router (None: nothing learned) with every baseline on the test questions.
+
+    Raises RouterMismatch where the router has other experts, or has seen a test question while training.
+    """
+    learned: list[AgentRouter] = []
+    if router is not None:
+        check_experts_match(router, parts.test.experts)
+        _check_unseen(router, parts)
+        learned = agent_routers(router, parts, encoder)
+    arena = build_arena(parts, router, config, encoder)
+    prices = fit_all_prices(parts.training, config.calibration_samples)
+    comparison = compare(
+        [*learned, *arena.baselines], arena.source, config, prices, arena.reference, np.random.default_rng([config.seed, 2])
+    )
+    return Evaluation(router, parts, arena.source, comparison)
+
+
+def report(
+    evaluation: Evaluation, table: Table, config: TrainConfig, command: Sequence[str], created_utc: str, n_traces: int = N_TRACES
+) -> Json:
+    """Return the report of an evaluation; `table` is the recording that was cut."""
+    router = evaluation.router
+    run = Evaluated(
+        command=command,
+        created_utc=created_utc,
+        config=router.config if router else config,
+        training_seeds=[router.config.seed] if router else [],
+        evaluation_seed=config.seed,
+        table=table,
+        splits=evaluation.parts.splits,
+        test=evaluation.source,
+        prices=fit_all_prices(evaluation.parts.training, config.calibration_samples),
+        curves={router.config.seed: router.curves} if router else {},
+        comparison=evaluation.comparison,
+        traced=evaluation.traced,
+    )
+    return build_report(run, n_traces)
+
+
+def calibrated_confidence(parts: Parts, router: TrainedRouter) -> float:
+    """Return the confidence from which replies to validation questions are right nine times in ten, between 0.5 and 1."""
+    source = TableSource(parts.validation, router.prices, router.thresholds)
+    return min(1.0, max(0.5, calibrate_confidence(source, CONFIDENCE_TARGET).threshold))
+
+
+def _check_unseen(router: TrainedRouter, parts: Parts) -> None:
+    seen = set(router.training_question_ids) & {question.id for question in parts.test.questions}
+    if seen:
+        raise RouterMismatch(f"The router was trained on {len(seen)} of the test questions. Use the seed and sizes it was trained with.")

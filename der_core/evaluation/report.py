@@ -1,0 +1,214 @@
+"""The report of a run: everything needed to repeat it, as JSON by a schema, and its tables as text.
+
+The schema lies beside this file (`report_schema.json`); `docs/metrics.md` defines the figures. The machine's
+name, the experts' addresses and the folders of their files stay out; the command line goes in as it was typed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from der_core.config import CostMode, ExpertSpec, TrainConfig
+from der_core.errors import ReportError
+from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.metrics import flip_matrix
+from der_core.evaluation.rollout import Rollout
+from der_core.recording.questions import Splits
+from der_core.recording.table import Table
+from der_core.records import Label
+from der_core.routing.cost import Prices
+from der_core.routing.process import StopReason
+from der_core.routing.sources import TableSource
+from der_core.routing.trained import CurvePoint
+
+SCHEMA_VERSION = 1
+SCHEMA_PATH = Path(__file__).with_name("report_schema.json")
+PACKAGES = ("numpy", "scipy", "torch", "stable-baselines3", "gymnasium", "sentence-transformers", "ollama", "xllamacpp", "datasets")
+N_TRACES = 20
+
+Json = dict[str, Any]  # Any: a JSON object
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """A finished evaluation: what went in and what came out.
+
+    `table` holds all questions of the three splits, as recorded; `test` is the source the routers were
+    compared on; `curves` are by training seed; `traced` names the router whose routes are written out.
+    """
+
+    command: Sequence[str]
+    created_utc: str
+    config: TrainConfig
+    training_seeds: Sequence[int]
+    evaluation_seed: int
+    table: Table
+    splits: Splits
+    test: TableSource
+    prices: Mapping[CostMode, Prices]
+    curves: Mapping[int, Sequence[CurvePoint]]
+    comparison: Comparison
+    traced: str
+
+
+def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
+    """Return the report as a JSON object by the schema; figures without data are null.
+
+    The first `n_traces` test questions are written out step by step.
+    """
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "created_utc": run.created_utc,
+        "command": list(run.command),
+        "settings": run.config.to_json(),
+        "seeds": {"training": list(run.training_seeds), "evaluation": run.evaluation_seed},
+        "versions": installed_versions(),
+        "machine": machine(),
+        "experts": [_expert(spec) for spec in run.table.experts],
+        "data": {"hash": run.table.data_hash(), "n_questions": run.table.n_questions, "n_left_out": run.table.n_left_out},
+        "splits": asdict(run.splits),
+        "prices": {mode: prices.to_json() for mode, prices in run.prices.items()},
+        "thresholds": dict(zip((spec.name for spec in run.table.experts), run.test.thresholds, strict=True)),
+        "curves": {str(seed): [asdict(point) for point in points] for seed, points in run.curves.items()},
+        "results": _results(run.comparison),
+        "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
+        "traces": _traces(run, n_traces),
+    }
+    plain = _plain(report)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def validate_report(report: Json) -> None:
+    """Raise ReportError, with the place of the first fault, unless `report` follows the schema."""
+    try:
+        import jsonschema  # type: ignore[import-untyped]  # late, and without type hints: only checks need it
+    except ImportError as error:
+        raise ReportError("Checking a report needs the package jsonschema: pip install jsonschema") from error
+    fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(load_schema()).iter_errors(report))
+    if fault is not None:
+        raise ReportError(f"The report does not follow its schema at {fault.json_path}: {fault.message[:200]}")
+
+
+def load_schema() -> Json:
+    """Return the JSON schema of reports."""
+    schema: Json = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return schema
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python, of this package and of the libraries it stands on, as far as installed."""
+    versions = {"python": platform.python_version()}
+    for package in ("der-core", *PACKAGES):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def machine() -> Json:
+    """Return processor, cores this process may use, and operating system; no host name."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"cpu": _cpu_model(), "cores": cores, "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _expert(spec: ExpertSpec) -> Json:
+    """The expert without its host; of a model file the name only."""
+    model = PurePath(spec.model).name if spec.backend == "embedded" else spec.model
+    return {
+        "name": spec.name,
+        "backend": spec.backend,
+        "model": model,
+        "style": spec.style,
+        "params_billions": spec.params_billions,
+        "digest": spec.digest,
+    }
+
+
+def _results(comparison: Comparison) -> Json:
+    return {
+        "headline": comparison.headline(),
+        "cost_mode": comparison.cost_mode,
+        "best_single": comparison.reference.best_single,
+        "majority_accuracy": comparison.majority_accuracy,
+        "gold_yes_rate": comparison.gold_yes_rate,
+        "deployable": [_row(row) for row in comparison.deployable],
+        "oracle": [_row(row) for row in comparison.oracle],
+    }
+
+
+def _row(row: Row) -> Json:
+    return {**asdict(row), "differs": row.differs}
+
+
+def _traces(run: Evaluated, n_traces: int) -> Json:
+    rollout = run.comparison.rollouts[run.traced]
+    names = [spec.name for spec in run.table.experts]
+    n_actions = 0 if rollout.probabilities is None else rollout.probabilities.shape[2]
+    questions = [_trace(rollout, run.test.table, names, i) for i in range(min(n_traces, len(rollout.rows)))]
+    return {"router": run.traced, "actions": [*names, "STOP"][:n_actions], "questions": questions}
+
+
+def _trace(rollout: Rollout, table: Table, names: Sequence[str], i: int) -> Json:
+    question, calls = table.questions[rollout.rows[i]], int(rollout.calls[i])
+    stopped = rollout.reasons[i] == StopReason.STOP_ACTION
+    return {
+        "id": question.id,
+        "question": question.text,
+        "gold": (question.gold or Label.NONE).word,
+        "answer": Label(int(rollout.answers[i])).word,
+        "correct": rollout.correct[i],
+        "stop_reason": StopReason(int(rollout.reasons[i])).words,
+        "steps": [_step(rollout, names, i, t) for t in range(calls)],
+        "stop_probabilities": _probabilities(rollout, i, calls) if stopped else [],
+    }
+
+
+def _step(rollout: Rollout, names: Sequence[str], i: int, t: int) -> Json:
+    return {
+        "expert": names[rollout.experts[i, t]],
+        "previous_label": Label(int(rollout.shown[i, t])).word,
+        "label": Label(int(rollout.labels[i, t])).word,
+        "p_yes": rollout.p_yes[i, t],
+        "seconds": rollout.seconds[i, t],
+        "cost": rollout.costs[i, t],
+        "reward": rollout.rewards[i, t],
+        "probabilities": _probabilities(rollout, i, t),
+    }
+
+
+def _probabilities(rollout: Rollout, i: int, t: int) -> list[float]:
+    return [] if rollout.probabilities is None else [float(p) for p in rollout.probabilities[i, t]]
+
+
+def _plain(value: object) -> object:
+    """The value in JSON's own types: numpy numbers as Python's, tuples as lists, nan and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,261 @@
+"""Experts behind any OpenAI-compatible endpoint: llama.cpp's server, vLLM, LM Studio, LiteLLM.
+
+Spoken to over `/v1/chat/completions`. Where the server adds llama.cpp's `timings`, times are the server's own;
+otherwise the whole wall time counts as generation, because nothing tells the two parts apart.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+import httpx
+
+from der_core.config import AskOptions, ExpertSpec, Style
+from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
+from der_core.experts.faults import Sleep, timeouts, wire_error, with_retries
+from der_core.experts.hosts import check_host
+from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
+from der_core.experts.prompts import build_messages
+from der_core.experts.protocol import ExpertHealth, Request
+from der_core.records import Label, Question, Reply
+
+DEFAULT_HOST = "http://127.0.0.1:8080"
+"""Where llama.cpp's server listens unless told otherwise."""
+
+TOP_LOGPROBS = 20
+"""Likely tokens asked for at each place: the most that these servers agree to."""
+
+# A server closes idle connections after 5 s (llama.cpp); one of ours that is older could be half dead.
+_LIMITS = httpx.Limits(keepalive_expiry=2.0)
+_START_HINT = "start the server there, or correct the expert's host"
+
+
+class ChatEndpoint:
+    """A conversation with one OpenAI-compatible server; `transport` and `sleep` are replaced in tests."""
+
+    def __init__(
+        self,
+        host: str,
+        options: AskOptions,
+        *,
+        api_key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        """Prepare connections to `host`; none is made yet."""
+        self._host = host
+        self._options = options
+        self._sleep = sleep
+        self._client = httpx.Client(
+            base_url=host,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=timeouts(options),
+            limits=_LIMITS,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def complete(self, request: Request, model: str, style: Style) -> Reply:
+        """Make the call and read the reply; connection faults are retried."""
+        body = {
+            "model": model,
+            "messages": [{"role": role, "content": text} for role, text in request.messages],
+            "temperature": request.options["temperature"],
+            "seed": request.options["seed"],
+            "max_tokens": request.options["max_tokens"],
+            "logprobs": True,
+            "top_logprobs": TOP_LOGPROBS,
+        }
+
+        def attempt() -> Reply:
+            start_s = time.perf_counter()
+            answer = self._send("POST", "/v1/chat/completions", model, body)
+            return _reply(answer, style, time.perf_counter() - start_s, request.model_digest)
+
+        return with_retries(attempt, self._options, self._sleep)
+
+    def models(self) -> dict[str, Mapping[str, Any]]:  # Any: JSON
+        """The models that the server lists, by id, each with what the server says of it."""
+        listing = self._send("GET", "/v1/models", "", None)
+        try:
+            return {entry["id"]: entry for entry in listing["data"]}
+        except (KeyError, TypeError) as error:
+            raise BadReply(f"The list of models from {self._host} is not OpenAI's: {error!r}.") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _send(self, method: str, path: str, model: str, body: object) -> dict[str, Any]:  # Any: JSON
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise wire_error(error, self._host, _START_HINT) from error
+        if not response.is_success:
+            raise _status_error(response, self._host, model)
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise BadReply(f"The reply from {self._host} is not JSON; is it an OpenAI-compatible server?") from error
+        if not isinstance(answer, dict):
+            raise BadReply(f"The reply from {self._host} is not a JSON object; is it an OpenAI-compatible server?")
+        return answer
+
+
+class OpenAICompatibleExpert:
+    """An expert behind a server that somebody else runs."""
+
+    def __init__(
+        self,
+        spec: ExpertSpec,
+        options: AskOptions,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        """Connect, and name the weights; raises HostRefused, HostUnreachable or ModelMissing."""
+        self._host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
+        self._options = options
+        self._endpoint = ChatEndpoint(self._host, options, transport=transport, sleep=sleep)
+        self._spec = spec if spec.digest else replace(spec, digest=self._digest(spec.model, sleep))
+
+    @property
+    def spec(self) -> ExpertSpec:
+        """The settings it was opened with, digest filled in."""
+        return self._spec
+
+    def request(self, question: Question, previous_label: Label) -> Request:
+        """The call that `ask` would make; pure."""
+        return chat_request(self._spec, self._options, question, previous_label)
+
+    def ask(self, question: Question, previous_label: Label) -> Reply:
+        """Make the call and read the reply."""
+        return self._endpoint.complete(self.request(question, previous_label), self._spec.model, self._spec.style)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._endpoint.close()
+
+    def _digest(self, model: str, sleep: Sleep) -> str:
+        try:
+            listed = with_retries(self._endpoint.models, self._options, sleep)
+            if model not in listed:
+                raise missing_model(model, self._host, listed)
+        except ExpertError:
+            self._endpoint.close()
+            raise
+        return reported_digest(listed[model])
+
+
+def chat_request(spec: ExpertSpec, options: AskOptions, question: Question, previous_label: Label) -> Request:
+    """The chat completion that asks `spec` the question under greedy decoding."""
+    max_tokens = options.max_tokens_direct if spec.style == "direct" else options.max_tokens_reason
+    decoding = {"temperature": 0, "seed": options.seed, "max_tokens": max_tokens}
+    return Request(spec.backend, spec.digest, build_messages(question, previous_label, spec.style), decoding)
+
+
+def reported_digest(entry: Mapping[str, Any]) -> str:  # Any: JSON
+    """Name weights by what the server says of them, marked "reported:", for want of a checksum.
+
+    Two servers that report alike are taken for the same model: the protocol has nothing better.
+    """
+    lasting = {key: entry.get(key) for key in ("id", "owned_by", "root", "meta")}
+    told = json.dumps(lasting, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"reported:{entry['id']}:{blake2b(told.encode(), digest_size=8).hexdigest()}"
+
+
+def missing_model(model: str, host: str, listed: Mapping[str, object]) -> ModelMissing:
+    """The error for a model that the server does not list, with those that it does."""
+    return ModelMissing(f"{host} does not serve {model}; it serves {', '.join(sorted(listed)) or 'nothing'}.")
+
+
+def check_openai(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTransport | None = None) -> ExpertHealth:
+    """Whether the server lists the model; raises ExpertError where it cannot be asked."""
+    host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
+    endpoint = ChatEndpoint(host, options, transport=transport)
+    try:
+        listed = endpoint.models()
+    finally:
+        endpoint.close()
+    if spec.model not in listed:
+        raise missing_model(spec.model, host, listed)
+    return ExpertHealth(spec, True, spec.digest or reported_digest(listed[spec.model]), None, f"Ready at {host}.")
+
+
+def _status_error(response: httpx.Response, host: str, model: str) -> ExpertError:
+    if response.is_redirect:
+        return BadReply(
+            f"{host} redirects to {response.headers.get('location', 'another address')}; redirects are not followed, correct the host."
+        )
+    said = _said(response)
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return ModelMissing(f"{host} does not serve chats with {model or 'any model'} ({said}); correct the model or the host.")
+    if response.is_server_error:
+        return ServerFault(f"{host} failed with HTTP {response.status_code} ({said}); see the server's log.")
+    return ServerFault(f"{host} refused the call with HTTP {response.status_code}: {said}.")
+
+
+def _said(response: httpx.Response) -> str:
+    """What the server gives as the reason of a failure, as one short line."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    error = body.get("error", body) if isinstance(body, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return " ".join(str(message or response.text or "no reason given").split())[:300]
+
+
+def _reply(answer: Mapping[str, Any], style: Style, wall_s: float, digest: str) -> Reply:  # Any: JSON
+    try:
+        choice = answer["choices"][0]
+        text = choice["message"]["content"] or ""
+        tokens = _token_choices(choice.get("logprobs") or {})
+        times = _llama_times(answer["timings"]) if "timings" in answer else _usage_times(answer.get("usage") or {}, wall_s)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise BadReply(f"The reply is not an OpenAI chat completion: {error!r}; is the host right?") from error
+    return Reply(
+        text=text,
+        label=read_label(text, style),
+        p_yes=p_yes_from_top_logprobs(tokens, style),
+        load_s=0.0,
+        wall_s=wall_s,
+        model_digest=digest,
+        **times,
+    )
+
+
+def _token_choices(logprobs: Mapping[str, Any]) -> list[TokenChoice]:  # Any: JSON
+    entries = logprobs.get("content") or []
+    return [
+        TokenChoice(entry["token"], tuple((top["token"], float(top["logprob"])) for top in entry.get("top_logprobs") or ()))
+        for entry in entries
+    ]
+
+
+def _llama_times(timings: Mapping[str, Any]) -> dict[str, Any]:  # Any: keyword arguments of Reply
+    cached = int(timings.get("cache_n", 0))
+    return {
+        "prompt_s": float(timings["prompt_ms"]) / 1000,
+        "generation_s": float(timings["predicted_ms"]) / 1000,
+        "prompt_tokens": int(timings["prompt_n"]) + cached,
+        "cached_tokens": cached,
+        "generated_tokens": int(timings["predicted_n"]),
+    }
+
+
+def _usage_times(usage: Mapping[str, Any], wall_s: float) -> dict[str, Any]:  # Any: keyword arguments of Reply
+    details = usage.get("prompt_tokens_details") or {}
+    return {
+        "prompt_s": 0.0,
+        "generation_s": wall_s,
+        "prompt_tokens": int(usage.get("prompt_tokens") or 0),
+        "cached_tokens": int(details.get("cached_tokens") or 0),
+        "generated_tokens": int(usage.get("completion_tokens") or 0),
+    }

@@ -1,0 +1,65 @@
+"""Open experts of every backend behind one door, and tell beforehand which of them are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from der_core.config import AskOptions, ExpertSpec
+from der_core.errors import DerError, SettingsError
+from der_core.experts.embedded import EmbeddedExpert, check_embedded
+from der_core.experts.ollama import OllamaExpert, check_ollama
+from der_core.experts.openai_compatible import OpenAICompatibleExpert, check_openai
+from der_core.experts.protocol import Expert, ExpertHealth
+
+__all__ = ["ExpertHealth", "check_experts", "open_expert", "open_experts"]
+
+
+@contextmanager
+def open_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> Iterator[list[Expert]]:
+    """Hold the experts open, in the order of `specs`, and close them at the end.
+
+    Raises SettingsError for specs that do not make sense together and ExpertError, with the next step, for the
+    first expert that cannot be opened; those opened before it are closed again.
+    """
+    _check_specs(specs, options)
+    with ExitStack() as stack:
+        experts: list[Expert] = []
+        for spec in specs:
+            expert = open_expert(spec, options)
+            stack.callback(expert.close)
+            experts.append(expert)
+        yield experts
+
+
+def open_expert(spec: ExpertSpec, options: AskOptions) -> Expert:
+    """Open one expert; the caller closes it."""
+    spec.check()
+    if spec.backend == "embedded":
+        return EmbeddedExpert(spec, options)
+    if spec.backend == "ollama":
+        return OllamaExpert(spec, options)
+    return OpenAICompatibleExpert(spec, options)
+
+
+def check_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> list[ExpertHealth]:
+    """The health of each expert, in order; a dead host or a missing model is an answer here, not an error."""
+    return [_health(spec, options) for spec in specs]
+
+
+def _health(spec: ExpertSpec, options: AskOptions) -> ExpertHealth:
+    try:
+        spec.check()
+        if spec.backend == "embedded":
+            return check_embedded(spec)
+        return check_ollama(spec, options) if spec.backend == "ollama" else check_openai(spec, options)
+    except DerError as error:
+        return ExpertHealth(spec, False, spec.digest, None, str(error))
+
+
+def _check_specs(specs: Sequence[ExpertSpec], options: AskOptions) -> None:
+    options.check()
+    names = [spec.name for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"Two experts are named {', '.join(twice)}; give each its own name.")

@@ -1,0 +1,112 @@
+"""Expert pools by name, and the grammar in which people write experts on a command line.
+
+small | paper          a preset: all its experts
+MODEL                  a model of Ollama, as `ollama list` writes it
+openai:MODEL           a model of an OpenAI-compatible server
+gguf:/path/file.gguf   a GGUF file, run inside this process
+...@reason             any of the above, reasoning first (@direct: answering at once, the default)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from der_core.config import Backend, ExpertSpec, Style
+from der_core.errors import SettingsError
+
+
+def _ollama(model: str, params_billions: float) -> ExpertSpec:
+    return ExpertSpec(_readable(model), "ollama", model, params_billions=params_billions)
+
+
+def _readable(model: str) -> str:
+    return model.removesuffix(":latest").replace(":", "-")
+
+
+PAPER_POOL: tuple[ExpertSpec, ...] = (
+    _ollama("llama3.2:3b-instruct-q4_K_M", 3.21),
+    _ollama("qwen2.5:3b-instruct-q4_0", 3.09),
+    _ollama("mistral:instruct", 7.25),
+)
+"""The pool of the demonstration that this product succeeds: three instruction models of 3 to 7 billion parameters."""
+
+SMALL_POOL: tuple[ExpertSpec, ...] = (
+    _ollama("smollm2:135m", 0.135),
+    _ollama("gemma3:270m", 0.268),
+    _ollama("qwen2.5-coder:0.5b", 0.494),
+    _ollama("qwen2.5-coder:1.5b", 1.54),
+)
+"""Four models that a laptop without a graphics card can run."""
+
+PRESETS: dict[str, tuple[ExpertSpec, ...]] = {"paper": PAPER_POOL, "small": SMALL_POOL}
+
+_PREFIXES: dict[str, Backend] = {"openai:": "openai", "gguf:": "embedded"}
+
+
+def parse_expert(text: str, host: str | None = None, params_billions: float | None = None) -> ExpertSpec:
+    """Read one expert in the grammar of this module (presets excluded); raises SettingsError.
+
+    Models of the presets bring their size along; `params_billions` tells it for others. `host` is left out
+    where the expert runs inside this process.
+    """
+    backend, model, style = _taken_apart(text.strip())
+    if not model:
+        raise SettingsError(
+            f"{text!r} names no model; write MODEL, openai:MODEL or gguf:/path/file.gguf, with @reason behind it if you like."
+        )
+    plain = _readable(Path(model).stem if backend == "embedded" else model)
+    return ExpertSpec(
+        name=plain if style == "direct" else f"{plain}@{style}",
+        backend=backend,
+        model=model,
+        style=style,
+        host=None if backend == "embedded" else host,
+        params_billions=params_billions or _known_params(plain),
+    )
+
+
+def parse_experts(texts: Iterable[str], host: str | None = None) -> list[ExpertSpec]:
+    """Read a list of experts and presets, in order; experts that would share a name get one each.
+
+    An expert written twice is an error, because nothing tells the two apart.
+    """
+    specs: list[ExpertSpec] = []
+    for text in texts:
+        preset = PRESETS.get(text.strip())
+        specs += [replace(spec, host=host) for spec in preset] if preset else [parse_expert(text, host)]
+    if len(set(specs)) < len(specs):
+        twice = sorted({spec.name for spec in specs if specs.count(spec) > 1})
+        raise SettingsError(f"Named twice: {', '.join(twice)}; name each expert once.")
+    return _uniquely_named(specs)
+
+
+def _taken_apart(text: str) -> tuple[Backend, str, Style]:
+    model, _, ending = text.rpartition("@")
+    styles = {style: style for style in get_args(Style)}
+    style: Style = styles.get(ending, "direct") if model else "direct"
+    bare = model if model and ending in styles else text
+    for prefix, backend in _PREFIXES.items():
+        if bare.startswith(prefix):
+            return backend, bare.removeprefix(prefix), style
+    return "ollama", bare, style
+
+
+def _known_params(name: str) -> float | None:
+    return next((spec.params_billions for pool in PRESETS.values() for spec in pool if spec.name == name), None)
+
+
+def _uniquely_named(specs: Sequence[ExpertSpec]) -> list[ExpertSpec]:
+    """Number the second, third... expert of the same name: "name", "name-2", "name-3"."""
+    taken: set[str] = set()
+    named = []
+    for spec in specs:
+        name, count = spec.name, 1
+        while name in taken:
+            count += 1
+            name = f"{spec.name}-{count}"
+        taken.add(name)
+        named.append(replace(spec, name=name))
+    return named

@@ -1,0 +1,60 @@
+"""Every word that is sent to an expert: the first prompt and the Knowledge Transfer Prompt.
+
+The Knowledge Transfer Prompt (DER paper, section 3; our own wording) is the first prompt with the previous
+answer shown as another model's advice. What differs between previous labels comes after passage and question,
+so that a server that keeps the prefix of its last prompt evaluates a question's later prompts almost for free.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from der_core.config import Style
+from der_core.experts.protocol import Messages
+from der_core.records import Label, Question
+
+PROMPT_VERSION = 1
+"""Raised with every change of wording: recordings of different versions are not comparable."""
+
+_ROLE: dict[Style, str] = {
+    "direct": "You answer questions with one word: yes or no.",
+    "reason": 'You answer yes/no questions. You first give a reason in one short sentence, then a last line "Answer: yes" or "Answer: no".',
+}
+_CLOSING: dict[Style, str] = {
+    "direct": "Answer with one word, yes or no.",
+    "reason": 'Write one short sentence of reasoning, then a last line "Answer: yes" or "Answer: no".',
+}
+_ADVICE: dict[Label, str] = {
+    Label.YES: "Another model thinks that the answer is yes. What is your own answer?",
+    Label.NO: "Another model thinks that the answer is no. What is your own answer?",
+    Label.INVALID: "Another model gave an answer that was neither yes nor no. What is your own answer?",
+}
+
+
+def build_messages(question: Question, previous_label: Label, style: Style) -> Messages:
+    """The prompt for one call: a system message with the task, a user message with the question.
+
+    `previous_label` NONE gives the first prompt, any other label the Knowledge Transfer Prompt.
+    """
+    passage = [f"Passage: {question.passage.strip()}"] if question.passage else []
+    advice = [_ADVICE[previous_label]] if previous_label in _ADVICE else []
+    parts = [*passage, f"Question: {_as_sentence(question.text)}", *advice, _CLOSING[style]]
+    return ("system", _ROLE[style]), ("user", "\n\n".join(parts))
+
+
+def show_prompts() -> str:
+    """All prompts in full, with placeholders for passage and question, as people read them."""
+    question = Question(id="placeholder", text="<question>", passage="<passage>")
+    return "\n\n".join(_shown(question, label, style) for style in get_args(Style) for label in Label)
+
+
+def _shown(question: Question, label: Label, style: Style) -> str:
+    when = "first prompt" if label is Label.NONE else f"after the label {label.word}"
+    messages = "\n".join(f"[{role}]\n{text}" for role, text in build_messages(question, label, style))
+    return f"=== style {style}, {when} ===\n{messages}"
+
+
+def _as_sentence(text: str) -> str:
+    # BoolQ's questions come in lower case and without a question mark.
+    bare = text.strip().rstrip("?").rstrip()
+    return bare[:1].upper() + bare[1:] + "?"

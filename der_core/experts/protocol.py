@@ -1,0 +1,73 @@
+"""What every expert can do, and what a call of it is identified by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from der_core.config import ExpertSpec
+from der_core.records import Label, Question, Reply
+
+Messages = tuple[tuple[str, str], ...]
+"""A prompt: (role, text) pairs, role "system" or "user", in the order in which they are sent."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of an expert, before it is made: all that its reply depends on under greedy decoding.
+
+    `options` are the decoding options that are sent; patience (timeouts, retries) is not among them.
+    """
+
+    backend: str
+    model_digest: str
+    messages: Messages
+    options: Mapping[str, int | float | str]
+
+    @property
+    def key(self) -> str:
+        """Identity of the call: "b2:" and 32 hexadecimal digits of BLAKE2b over its canonical JSON."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "b2:" + blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+    @property
+    def text(self) -> str:
+        """The prompt as people read it: each message under its role."""
+        return "\n\n".join(f"[{role}]\n{text}" for role, text in self.messages)
+
+
+class Expert(Protocol):
+    """A model with an answering style, open and ready to be asked.
+
+    Experts may be asked from several threads; whether their server answers side by side is its own affair.
+    """
+
+    @property
+    def spec(self) -> ExpertSpec:
+        """The settings it was opened with, the digest of the weights filled in."""
+
+    def request(self, question: Question, previous_label: Label) -> Request:
+        """The call that `ask` would make; pure, touches no server."""
+
+    def ask(self, question: Question, previous_label: Label) -> Reply:
+        """Make the call and read the reply; raises ExpertError, with its cause, when there is none."""
+
+    def close(self) -> None:
+        """Give back connections and memory; asking afterwards is an error."""
+
+
+@dataclass(frozen=True)
+class ExpertHealth:
+    """Whether an expert could be asked now, and if not, what to do.
+
+    `digest` is empty and `size_bytes` None where unknown; `message` is one plain sentence with the next step.
+    """
+
+    spec: ExpertSpec
+    ready: bool
+    digest: str
+    size_bytes: int | None
+    message: str

@@ -1,0 +1,1 @@
+"""What experts answered: questions, the store of replies, the recorder that fills it, and the table it becomes."""

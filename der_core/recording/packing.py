@@ -1,0 +1,127 @@
+"""How questions, specs, requests and replies become the rows of a store, and come back unchanged."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Any
+
+from der_core.config import ExpertSpec
+from der_core.experts.protocol import Request
+from der_core.records import Label, Question, Reply
+
+REPLY_COLUMNS = (
+    "text",
+    "label",
+    "p_yes",
+    "load_s",
+    "prompt_s",
+    "generation_s",
+    "wall_s",
+    "prompt_tokens",
+    "cached_tokens",
+    "generated_tokens",
+)
+"""Columns of the table `replies` that hold the fields of a Reply, in their order; its digest is kept with the frame."""
+
+
+def digest(text: str) -> bytes:
+    """Return the 16 bytes by which a text is found again."""
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def key_bytes(key: str) -> bytes:
+    """Return the bytes of a request key ("b2:" and hexadecimal digits)."""
+    return bytes.fromhex(key.removeprefix("b2:"))
+
+
+def to_json(value: object) -> str:
+    """Return canonical JSON: sorted keys, no spaces, text as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def question_to_json(question: Question) -> str:
+    """Return a question as canonical JSON, fields without a value left out."""
+    return to_json({name: value for name, value in asdict(question).items() if value is not None})
+
+
+def question_from_json(body: str) -> Question:
+    """Read what `question_to_json` wrote; KeyError, TypeError or ValueError for anything else."""
+    fields = dict(json.loads(body))
+    gold = fields.get("gold")
+    if not all(isinstance(value, str) for name, value in fields.items() if name != "gold"):
+        raise ValueError(f"not a question: {body:.60}")
+    return Question(**{**fields, "gold": None if gold is None else Label(gold)})
+
+
+def spec_to_json(spec: ExpertSpec) -> str:
+    """Return the settings of an expert as canonical JSON."""
+    return to_json(asdict(spec))
+
+
+def spec_from_json(body: str) -> ExpertSpec:
+    """Read what `spec_to_json` wrote."""
+    return ExpertSpec(**json.loads(body))
+
+
+def without_machine(spec: ExpertSpec) -> ExpertSpec:
+    """Return the settings without what only this machine knows: its hosts, and the folder of a model file."""
+    model = PurePath(spec.model).name if spec.backend == "embedded" else spec.model
+    return replace(spec, host=None, model=model)
+
+
+def frame_of(request: Request) -> str:
+    """Return a request less the texts of its messages, as canonical JSON; few differ in a recording."""
+    roles = [role for role, _ in request.messages]
+    return to_json({"backend": request.backend, "model_digest": request.model_digest, "options": dict(request.options), "roles": roles})
+
+
+def request_of(frame: str, texts: Sequence[str]) -> Request:
+    """Return the request that `frame_of` and its texts came from; KeyError or ValueError where they do not fit."""
+    parts = json.loads(frame)
+    messages = tuple(zip(parts["roles"], texts, strict=True))
+    return Request(parts["backend"], parts["model_digest"], messages, parts["options"])
+
+
+def places_from_json(places: str) -> list[int]:
+    """Read the numbers of a request's texts; ValueError for anything else."""
+    return [int(number) for number in json.loads(places)]
+
+
+def is_about(text: str, question: Question) -> bool:
+    """Whether a prompt text contains the question, whatever case it begins with and however it ends."""
+    return question.text.strip().rstrip("? ")[1:] in text
+
+
+def pack_text(text: str, question: Question | None) -> bytes:
+    """Return the text compressed, with `question` as dictionary where there is one."""
+    packer = zlib.compressobj(level=9, zdict=_dictionary(question)) if question else zlib.compressobj(level=9)
+    return packer.compress(text.encode()) + packer.flush()
+
+
+def unpack_text(body: bytes, question: Question | None) -> str:
+    """Read what `pack_text` wrote; zlib.error or UnicodeDecodeError for anything else."""
+    unpacker = zlib.decompressobj(zdict=_dictionary(question)) if question else zlib.decompressobj()
+    return (unpacker.decompress(body) + unpacker.flush()).decode()
+
+
+def reply_to_row(reply: Reply) -> tuple[Any, ...]:  # Any: SQL values
+    """Return the values of REPLY_COLUMNS; what UTF-8 cannot hold is replaced in the text."""
+    text = reply.text.encode("utf-8", "replace").decode()
+    return (text, int(reply.label), *(getattr(reply, name) for name in REPLY_COLUMNS[2:]))
+
+
+def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
+    """Read the values of REPLY_COLUMNS and the digest of the model; a time that is not known is nan."""
+    text, label, p_yes, *rest = row
+    load_s, prompt_s, generation_s, wall_s = (math.nan if seconds is None else seconds for seconds in rest[:4])
+    return Reply(text, Label(label), p_yes, load_s, prompt_s, generation_s, wall_s, *rest[4:])
+
+
+def _dictionary(question: Question) -> bytes:
+    return f"{question.passage or ''}\n{question.text}".encode()

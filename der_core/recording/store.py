@@ -1,0 +1,392 @@
+"""The store: an SQLite file that keeps every reply, by what was asked, and which recording it belongs to.
+
+A call that was made once is never made again, whatever recording asks for it. Each reply is committed on
+its own, so a process that is killed loses at most the call in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.config import ExpertSpec
+from der_core.errors import StoreError
+from der_core.experts.protocol import Request
+from der_core.recording import packing
+from der_core.recording.schema import APPLICATION_ID, KEEP_ONE_RECORDING, MIGRATIONS
+from der_core.recording.verification import find_problems
+from der_core.records import Label, Question, Reply
+
+Vectors = NDArray[np.float32]
+BUSY_S = 30.0
+"""How long to wait for another process that is writing to the same file."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One place of a recording: the expert asked the question after the previous label."""
+
+    question_id: str
+    expert: str
+    previous_label: Label
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place of a recording that is filled: the key of the request and the label of its reply."""
+
+    call: Call
+    key: str
+    label: Label
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A call that gave no reply: which error it was (`kind`), and its one-line message."""
+
+    expert: str
+    kind: str
+    message: str
+    created_utc: int
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What a recording holds, and `meta`: how it was made (command, versions, machine)."""
+
+    name: str
+    created_utc: int
+    meta: Mapping[str, Any]  # Any: a JSON object
+    n_questions: int
+    n_experts: int
+    n_entries: int
+    n_faults: int
+
+
+class Store:
+    """An open store; may be used from several threads, and its file by several processes.
+
+    `now` gives unix seconds; it dates replies and faults.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, read_only: bool, now: Callable[[], float]) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._db = connection
+        self._now = now
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: str | Path, create: bool = True, *, read_only: bool = False, now: Callable[[], float] = time.time) -> Store:
+        """Open the store at `path`; brings an older file to this version.
+
+        `create` makes the file (and its folder) if there is none. `read_only` leaves the file as it is, to
+        the byte: for recordings that are shipped. Raises StoreError for anything that is not a store of
+        this or an older version.
+        """
+        place = Path(path)
+        if not place.exists() and (read_only or not create):
+            raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
+        with _in_words(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            connection = _connect(place, read_only)
+            try:
+                _bring_up_to_date(connection, place, read_only)
+            except (StoreError, sqlite3.Error):
+                connection.close()
+                raise
+        return cls(place, connection, read_only, now)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; calls from other threads that are under way finish first."""
+        with self._lock:
+            self._db.close()
+
+    def start_recording(self, name: str, meta: Mapping[str, Any] | None = None) -> None:  # Any: a JSON object
+        """Make sure that the recording exists; `meta` is added to what is known about it."""
+        with self._transaction() as db:
+            known = db.execute("SELECT meta FROM recordings WHERE name = ?", (name,)).fetchone()
+            merged = packing.to_json({**(json.loads(known[0]) if known else {}), **(meta or {})})
+            db.execute(
+                "INSERT INTO recordings (name, meta, created_utc) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET meta = excluded.meta",
+                (name, merged, int(self._now())),
+            )
+
+    def recordings(self) -> tuple[RecordingInfo, ...]:
+        """Return what the store holds, oldest recording first."""
+        tables = ("recorded_questions", "recorded_experts", "entries", "faults")
+        counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in tables)
+        rows = self._rows(f"SELECT name, created_utc, meta, {counts} FROM recordings r ORDER BY id")
+        with _as_recorded(self.path):
+            return tuple(RecordingInfo(name, created_utc, json.loads(meta), *numbers) for name, created_utc, meta, *numbers in rows)
+
+    def add_questions(self, recording: str, questions: Sequence[Question]) -> None:
+        """Add questions to a recording; those it has already stay as they are.
+
+        Raises StoreError where a question of the same id but other content is there.
+        """
+        with self._transaction() as db:
+            owner = self._recording_id(recording)
+            position = db.execute("SELECT count(*) FROM recorded_questions WHERE recording = ?", (owner,)).fetchone()[0]
+            for question in questions:
+                row = self._intern_question(question)
+                known = self._rows("SELECT question FROM recorded_questions WHERE recording = ? AND question_id = ?", owner, question.id)
+                if known and known[0][0] != row:
+                    raise StoreError(
+                        f"Question {question.id} of recording {recording!r} was recorded with another text, passage or answer. "
+                        "Choose another recording name."
+                    )
+                if not known:
+                    db.execute("INSERT INTO recorded_questions VALUES (?, ?, ?, ?)", (owner, question.id, position, row))
+                    position += 1
+
+    def add_experts(self, recording: str, specs: Sequence[ExpertSpec]) -> None:
+        """Add experts to a recording; those it has already keep their place.
+
+        Raises StoreError where an expert of the same name but another model or style is there.
+        """
+        with self._transaction() as db:
+            owner = self._recording_id(recording)
+            known = {spec.name: spec for spec in self.experts(recording)}
+            for spec in specs:
+                if spec.name in known and _identity(known[spec.name]) != _identity(spec):
+                    raise StoreError(
+                        f"Expert {spec.name} of recording {recording!r} was recorded with another model or style. "
+                        "Give the expert another name, or choose another recording name."
+                    )
+                if spec.name not in known:
+                    values = (owner, spec.name, len(known), packing.spec_to_json(spec))
+                    db.execute("INSERT INTO recorded_experts (recording, name, position, spec) VALUES (?, ?, ?, ?)", values)
+                    known[spec.name] = spec
+
+    def questions(self, recording: str) -> tuple[Question, ...]:
+        """Return the questions of a recording, in the order in which they were added."""
+        sql = "SELECT body FROM questions q JOIN recorded_questions r ON r.question = q.id WHERE r.recording = ? ORDER BY r.position"
+        with self._lock, _as_recorded(self.path):
+            return tuple(packing.question_from_json(body) for (body,) in self._rows(sql, self._recording_id(recording)))
+
+    def experts(self, recording: str) -> tuple[ExpertSpec, ...]:
+        """Return the experts of a recording, in the order in which they were added."""
+        sql = "SELECT spec FROM recorded_experts WHERE recording = ? ORDER BY position"
+        with self._lock, _as_recorded(self.path):
+            return tuple(packing.spec_from_json(spec) for (spec,) in self._rows(sql, self._recording_id(recording)))
+
+    def faults(self, recording: str) -> tuple[Fault, ...]:
+        """Return the calls of a recording that gave no reply, oldest first."""
+        with self._lock:
+            sql = "SELECT expert, kind, message, created_utc FROM faults WHERE recording = ? ORDER BY id"
+            return tuple(Fault(*row) for row in self._rows(sql, self._recording_id(recording)))
+
+    def entries(self, recording: str) -> tuple[Entry, ...]:
+        """Return all filled places of a recording, in no particular order."""
+        rows = self.entry_rows(recording, ("lower(hex(p.key))", "p.label"))
+        with _as_recorded(self.path):
+            return tuple(Entry(Call(name, expert, previous), f"b2:{key}", Label(label)) for name, expert, previous, key, label in rows)
+
+    def entry_rows(self, recording: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:  # Any: SQL values
+        """Return (question id, expert, previous label, *columns of the reply p) of each filled place."""
+        wanted = ", ".join(("question", "expert", "previous_label", *columns))
+        sql = f"SELECT {wanted} FROM entries e JOIN replies p ON p.id = e.reply WHERE recording = ?"
+        with self._lock:
+            owner = self._recording_id(recording)
+            question_ids = dict(self._rows("SELECT question, question_id FROM recorded_questions WHERE recording = ?", owner))
+            experts = dict(self._rows("SELECT id, name FROM recorded_experts WHERE recording = ?", owner))
+            rows = self._rows(sql, owner)
+        with _as_recorded(self.path):
+            return [(question_ids[question], experts[expert], Label(previous), *rest) for question, expert, previous, *rest in rows]
+
+    def find_reply(self, key: str) -> Reply | None:
+        """Return the reply to the request of that key, None if it was never made."""
+        sql = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies JOIN frames f ON f.id = frame WHERE key = ?"
+        rows = self._rows(sql, packing.key_bytes(key))
+        with _as_recorded(self.path):
+            return packing.reply_from_row(rows[0]) if rows else None
+
+    def put_reply(self, recording: str, call: Call, request: Request, reply: Reply) -> None:
+        """Keep a reply and its place in one transaction; a reply that is known already is not replaced."""
+        with self._transaction() as db:
+            owner, question, expert = self._place(recording, call)
+            columns = ("key", "frame", "texts", *packing.REPLY_COLUMNS, "created_utc")
+            frame, texts = self._intern_request(request, reply, question)
+            values = (packing.key_bytes(request.key), frame, texts, *packing.reply_to_row(reply), int(self._now()))
+            db.execute(f"INSERT OR IGNORE INTO replies ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values)
+            self._link(owner, question, expert, call.previous_label, request.key)
+
+    def link_reply(self, recording: str, call: Call, key: str) -> None:
+        """Fill a place with a reply that the store has already; StoreError if it has not."""
+        with self._transaction():
+            self._link(*self._place(recording, call), call.previous_label, key)
+
+    def put_fault(self, recording: str, expert: str, kind: str, message: str) -> None:
+        """Keep a call that gave no reply."""
+        with self._transaction() as db:
+            values = (self._recording_id(recording), expert, kind, message, int(self._now()))
+            db.execute("INSERT INTO faults (recording, expert, kind, message, created_utc) VALUES (?, ?, ?, ?, ?)", values)
+
+    def get_vectors(self, encoder_id: str, texts: Iterable[str]) -> dict[str, Vectors]:
+        """Return the vectors of those texts that are known, by text."""
+        found = {}
+        with self._lock:
+            for text in dict.fromkeys(texts):
+                rows = self._rows("SELECT vector FROM vectors WHERE encoder = ? AND text_digest = ?", encoder_id, packing.digest(text))
+                if rows:
+                    found[text] = np.frombuffer(rows[0][0], dtype="<f4").astype(np.float32)
+        return found
+
+    def put_vectors(self, encoder_id: str, vectors: Mapping[str, NDArray[np.floating[Any]]]) -> None:  # Any: the float's width
+        """Keep vectors by text. A store that is open read-only keeps nothing: vectors can be computed again."""
+        if self.read_only:
+            return
+        rows = [(encoder_id, packing.digest(text), np.asarray(vector, dtype="<f4").tobytes()) for text, vector in vectors.items()]
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector) VALUES (?, ?, ?)", rows)
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with the contents, one line each; empty if every reply is what its key says."""
+        with self._lock, _in_words(self.path):
+            return find_problems(lambda sql: self._db.execute(sql))
+
+    def export(self, path: str | Path, recording: str, *, vector_texts: Iterable[str] | None = None) -> None:
+        """Write a compact copy that holds one recording, and the vectors of `vector_texts` (None: all vectors).
+
+        What belongs to this machine (hosts, folders of model files) is left out. Raises StoreError if the
+        recording is unknown or `path` exists.
+        """
+        place, keep = Path(path), None if vector_texts is None else {packing.digest(text) for text in vector_texts}
+        if place.exists():
+            raise StoreError(f"{place} exists already; choose another file for the export.")
+        with self._lock, _in_words(place):
+            self._recording_id(recording)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._db.execute("VACUUM INTO ?", (str(place),))
+        with Store.open(place, create=False) as copy:
+            copy._keep_only(recording, keep)
+
+    def _keep_only(self, recording: str, text_digests: set[bytes] | None) -> None:
+        with self._transaction() as db:
+            owner = self._recording_id(recording)
+            for spec in self.experts(recording):
+                values = (packing.spec_to_json(packing.without_machine(spec)), owner, spec.name)
+                db.execute("UPDATE recorded_experts SET spec = ? WHERE recording = ? AND name = ?", values)
+            for statement in KEEP_ONE_RECORDING:
+                db.execute(statement, {"recording": owner})
+            known = [] if text_digests is None else self._rows("SELECT id, text_digest FROM vectors")
+            db.executemany("DELETE FROM vectors WHERE id = ?", [(row,) for row, text in known if text not in (text_digests or ())])
+        with self._lock, _in_words(self.path):
+            self._db.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing may be written
+            self._db.execute("VACUUM")
+
+    def _recording_id(self, name: str) -> int:
+        rows = self._rows("SELECT id FROM recordings WHERE name = ?", name)
+        if not rows:
+            known = ", ".join(row[0] for row in self._rows("SELECT name FROM recordings ORDER BY id")) or "none"
+            raise StoreError(f"{self.path} holds no recording named {name!r}; it holds: {known}.")
+        return int(rows[0][0])
+
+    def _place(self, recording: str, call: Call) -> tuple[int, int, int]:
+        owner = self._recording_id(recording)
+        question = self._rows("SELECT question FROM recorded_questions WHERE recording = ? AND question_id = ?", owner, call.question_id)
+        expert = self._rows("SELECT id FROM recorded_experts WHERE recording = ? AND name = ?", owner, call.expert)
+        if not question or not expert:
+            raise StoreError(f"Recording {recording!r} has no question {call.question_id!r} or no expert {call.expert!r}; add them first.")
+        return owner, question[0][0], expert[0][0]
+
+    def _link(self, owner: int, question: int, expert: int, previous_label: Label, key: str) -> None:
+        reply = self._rows("SELECT id FROM replies WHERE key = ?", packing.key_bytes(key))
+        if not reply:
+            raise StoreError(f"The store has no reply of key {key}.")
+        row = (owner, question, expert, int(previous_label), reply[0][0])
+        self._db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", row)
+
+    def _intern_question(self, question: Question) -> int:
+        body = packing.question_to_json(question)
+        self._db.execute("INSERT OR IGNORE INTO questions (digest, body) VALUES (?, ?)", (packing.digest(body), body))
+        return int(self._rows("SELECT id FROM questions WHERE digest = ?", packing.digest(body))[0][0])
+
+    def _intern_request(self, request: Request, reply: Reply, question: int) -> tuple[int, str]:
+        frame = (packing.frame_of(request), reply.model_digest)
+        self._db.execute("INSERT OR IGNORE INTO frames (body, reply_digest) VALUES (?, ?)", frame)
+        frame_id = self._rows("SELECT id FROM frames WHERE body = ? AND reply_digest = ?", *frame)[0][0]
+        return frame_id, packing.to_json([self._intern_text(text, question) for _, text in request.messages])
+
+    def _intern_text(self, text: str, question: int) -> int:
+        known = self._rows("SELECT id FROM texts WHERE digest = ?", packing.digest(text))
+        if known:
+            return int(known[0][0])
+        subject = packing.question_from_json(self._rows("SELECT body FROM questions WHERE id = ?", question)[0][0])
+        within = subject if packing.is_about(text, subject) else None
+        row = (packing.digest(text), question if within else None, packing.pack_text(text, within))
+        return int(self._db.execute("INSERT INTO texts (digest, question, body) VALUES (?, ?, ?)", row).lastrowid or 0)
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:  # Any: SQL values
+        with self._lock, _in_words(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _in_words(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:  # commits, or rolls back on the way out of an error
+                yield self._db
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"The recording store {path} cannot be used: {error}. Check the file, or use another.") from error
+
+
+@contextmanager
+def _as_recorded(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} holds something that was not recorded ({error}). See: python -m der_core store verify.") from error
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def _bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
+    db.execute("PRAGMA trusted_schema = OFF")  # the file may come from a stranger
+    owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != APPLICATION_ID and not (is_empty and not read_only):
+        raise StoreError(f"{path} is not a recording store; choose another file.")
+    if version > len(MIGRATIONS):
+        raise StoreError(f"{path} was written by a newer version of this program (schema {version} above {len(MIGRATIONS)}); update first.")
+    if read_only and version < len(MIGRATIONS):
+        raise StoreError(f"{path} was written by an older version of this program; open it once for writing to bring it up to date.")
+    if read_only:
+        return
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA foreign_keys = ON")
+    for number in range(version, len(MIGRATIONS)):
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1};"
+        db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} {marks} COMMIT;")
+
+
+def _identity(spec: ExpertSpec) -> tuple[str, ...]:
+    return (spec.backend, spec.style, spec.digest or spec.model)

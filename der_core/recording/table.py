@@ -1,0 +1,192 @@
+"""The table: a recording as arrays, the form in which everything after recording reads it.
+
+Shape legend: Q questions, N experts, 4 previous labels (none, yes, no, invalid).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from der_core.config import ExpertSpec
+from der_core.errors import IncompleteRecording, SettingsError, StoreError
+from der_core.recording import packing
+from der_core.recording.store import Store
+from der_core.records import N_LABELS, Label, Question
+
+Codes = NDArray[np.int8]
+Reals = NDArray[np.float32]
+Counts = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+_REAL_FIELDS = ("p_yes", "load_s", "prompt_s", "generation_s", "wall_s")
+_COUNT_FIELDS = ("prompt_tokens", "cached_tokens", "generated_tokens")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """All replies of some experts to some questions; arrays have shape [Q, N, 4].
+
+    `labels[q, n, b]` is the code of what expert n replies to question q after label b, 0 where that was
+    not recorded; reals are nan and counts 0 there. Times are seconds. `n_left_out` counts the questions
+    of the recording that are missing here because replies of theirs are.
+    """
+
+    questions: tuple[Question, ...]
+    experts: tuple[ExpertSpec, ...]
+    labels: Codes
+    p_yes: Reals
+    load_s: Reals
+    prompt_s: Reals
+    generation_s: Reals
+    wall_s: Reals
+    prompt_tokens: Counts
+    cached_tokens: Counts
+    generated_tokens: Counts
+    n_left_out: int = 0
+
+    @property
+    def n_questions(self) -> int:
+        """Q, how many questions there are."""
+        return len(self.questions)
+
+    @property
+    def n_experts(self) -> int:
+        """N, how many experts there are."""
+        return len(self.experts)
+
+    @cached_property
+    def gold(self) -> Codes:
+        """Codes of the gold answers, shape [Q]; 0 where nobody knows the answer."""
+        return np.array([question.gold or Label.NONE for question in self.questions], dtype=np.int8)
+
+    @cached_property
+    def quality(self) -> Reals:
+        """1 where the reply is the gold answer, else 0, shape [Q, N, 4]; nan where either is unknown."""
+        gold = self.gold[:, None, None]
+        known = (self.labels > 0) & (gold > 0)
+        return np.where(known, (self.labels == gold).astype(np.float32), np.float32(np.nan))
+
+    def subset(self, indices: ArrayLike) -> Table:
+        """Return the table of some of the questions, in the given order."""
+        rows = np.asarray(indices, dtype=np.int64).reshape(-1)
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
+        return replace(self, questions=tuple(self.questions[row] for row in rows), **arrays)
+
+    def select_experts(self, names: Sequence[str]) -> Table:
+        """Return the table of some of the experts, in the given order; SettingsError for a name it lacks."""
+        place = {spec.name: index for index, spec in enumerate(self.experts)}
+        unknown = [name for name in names if name not in place]
+        if unknown or not names:
+            raise SettingsError(f"No expert is named {', '.join(unknown) or '(none chosen)'}; choose from {', '.join(place)}.")
+        columns = [place[name] for name in names]
+        arrays = {name: getattr(self, name)[:, columns] for name in _ARRAYS}
+        return replace(self, experts=tuple(self.experts[column] for column in columns), **arrays)
+
+    def rows_of(self, question_ids: Iterable[str]) -> NDArray[np.int64]:
+        """Return the rows of questions by id, in the given order; IncompleteRecording for an id that is not here."""
+        place = {question.id: row for row, question in enumerate(self.questions)}
+        wanted = list(question_ids)
+        absent = [name for name in wanted if name not in place]
+        if absent:
+            raise IncompleteRecording(f"{len(absent)} of {len(wanted)} questions are not in the table, {absent[0]} first; record them.")
+        return np.array([place[name] for name in wanted], dtype=np.int64)
+
+    def with_thresholds(self, thresholds: ArrayLike) -> Table:
+        """Return the table with replies relabelled: yes if and only if P(yes) reaches the expert's threshold.
+
+        `thresholds` has shape [N]; replies keep their word where it is nan or P(yes) is unknown.
+        """
+        borders = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (self.n_experts,))[None, :, None]
+        p_yes = self.p_yes.astype(np.float64)
+        moved = (self.labels > 0) & ~np.isnan(p_yes) & ~np.isnan(borders)
+        decided = np.where(p_yes >= borders, np.int8(Label.YES), np.int8(Label.NO))
+        return replace(self, labels=np.where(moved, decided, self.labels))
+
+    def data_hash(self) -> str:
+        """Return the sha256 of what results depend on: questions, experts, labels, P(yes) and token counts.
+
+        Times are left out, and so are hosts and file places of the experts: the same replies measured
+        elsewhere are the same data.
+        """
+        experts = [[spec.name, spec.backend, spec.digest or spec.model, spec.style] for spec in self.experts]
+        hasher = hashlib.sha256(packing.to_json([packing.question_to_json(question) for question in self.questions]).encode())
+        hasher.update(packing.to_json(experts).encode())
+        p_yes = np.where(np.isnan(self.p_yes), np.float32(-1), self.p_yes)
+        for array, kind in ((self.labels, "i1"), (p_yes, "<f4"), *((getattr(self, name), "<i4") for name in _COUNT_FIELDS)):
+            hasher.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+        return hasher.hexdigest()
+
+
+_ARRAYS = tuple(field.name for field in fields(Table) if field.name not in ("questions", "experts", "n_left_out"))
+
+
+def load_table(store: Store, recording: str, question_ids: Iterable[str] | None = None, require_complete: bool = True) -> Table:
+    """Return a recording as a table, questions in recorded order (or those of `question_ids`, in that order).
+
+    Questions with a missing reply that some route could reach are left out and counted in `n_left_out`;
+    `require_complete=False` keeps them. Raises IncompleteRecording if no question would be left.
+    """
+    table = _read(store, recording)
+    table = table if question_ids is None else table.subset(table.rows_of(question_ids))
+    missing = _missing(table)
+    complete = ~missing.any(axis=(1, 2))
+    if not require_complete:
+        return table
+    if not complete.any():
+        raise IncompleteRecording(_how_to_complete(store, recording, table, int(missing.sum())))
+    return replace(table.subset(np.flatnonzero(complete)), n_left_out=int((~complete).sum()))
+
+
+def _read(store: Store, recording: str) -> Table:
+    questions, experts = store.questions(recording), store.experts(recording)
+    shape = (len(questions), len(experts), N_LABELS)
+    arrays: dict[str, Any] = {"labels": np.zeros(shape, dtype=np.int8)}  # Any: arrays of three kinds of number
+    arrays |= {name: np.full(shape, np.nan, dtype=np.float32) for name in _REAL_FIELDS}
+    arrays |= {name: np.zeros(shape, dtype=np.int32) for name in _COUNT_FIELDS}
+    rows = store.entry_rows(recording, ["p.label", *(f"p.{name}" for name in (*_REAL_FIELDS, *_COUNT_FIELDS))])
+    if rows:
+        ids, names, previous, *values = zip(*rows, strict=True)
+        at = (_places(ids, [question.id for question in questions]), _places(names, [spec.name for spec in experts]), np.array(previous))
+        _fill(arrays, at, values, f"{store.path}, recording {recording!r}")
+    return Table(questions, experts, **arrays)
+
+
+def _fill(arrays: Mapping[str, NDArray[Any]], at: tuple[NDArray[Any], ...], values: Sequence[Sequence[object]], where: str) -> None:
+    try:
+        for array, column in zip(arrays.values(), values, strict=True):
+            array[at] = np.array(column, dtype=array.dtype)  # NULL becomes nan
+        is_sound = bool(np.isin(arrays["labels"], list(Label)).all())
+    except (TypeError, ValueError, OverflowError):
+        is_sound = False
+    if not is_sound:
+        raise StoreError(f"{where}, holds replies that are none. See: python -m der_core store verify.")
+
+
+def _places(names: Sequence[str], order: Sequence[str]) -> NDArray[np.int64]:
+    place = {name: number for number, name in enumerate(order)}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def _missing(table: Table) -> Flags:
+    """Which replies some route could need and are not there.
+
+    A threshold may turn any reply into yes or no, but none into invalid: previous label invalid is needed
+    only where some reply is invalid.
+    """
+    reachable = np.ones((table.n_questions, N_LABELS), dtype=bool)
+    reachable[:, Label.INVALID] = (table.labels == Label.INVALID).any(axis=(1, 2))
+    return np.asarray(reachable[:, None, :] & (table.labels == 0))
+
+
+def _how_to_complete(store: Store, recording: str, table: Table, n_missing: int) -> str:
+    meta = next(info.meta for info in store.recordings() if info.name == recording)
+    command = meta.get("command") or "python -m der_core record"
+    what = f"{n_missing} replies of {table.n_questions} questions are missing" if table.n_questions else "it has no questions yet"
+    return f"Recording {recording!r} has no complete question: {what}. Run it again, it asks only for what is missing: {command}"

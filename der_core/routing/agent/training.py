@@ -1,0 +1,228 @@
+"""Training a router with PPO (Schulman et al. 2017, arXiv 1707.06347) on a table of recorded replies."""
+
+from __future__ import annotations
+
+import platform
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+
+from der_core.config import PPOConfig, TrainConfig
+from der_core.errors import SettingsError
+from der_core.experts.prompts import PROMPT_VERSION
+from der_core.recording.table import Table
+from der_core.routing.agent.network import MaskedPolicy, extract_actor
+from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
+from der_core.routing.cost import Prices, fit_prices
+from der_core.routing.encoding import TextEncoder
+from der_core.routing.process import DecisionProcess, Floats
+from der_core.routing.sources import TableSource
+from der_core.routing.state import QuestionVectors, StateEncoder
+from der_core.routing.thresholds import fit_thresholds
+from der_core.routing.trained import CurvePoint, TrainedRouter, TrainingProgress
+
+Clock = Callable[[], float]
+OnProgress = Callable[[TrainingProgress], None]
+
+LIBRARIES = ("torch", "stable_baselines3", "gymnasium", "numpy")
+_THREADS = 1  # the layers are small: a second thread gains nothing, and on a busy machine it waits ten times as long
+_ONE_AT_A_TIME = threading.Lock()  # stable-baselines3 draws from the random state of the process
+
+
+def _ignore(progress: TrainingProgress) -> None:
+    pass
+
+
+def train_router(
+    table: Table,
+    config: TrainConfig,
+    encoder: TextEncoder,
+    *,
+    on_progress: OnProgress = _ignore,
+    stop: threading.Event | None = None,
+    clock: Clock = time.monotonic,
+) -> TrainedRouter:
+    """Return a router trained on the questions of `table`, all of which are training questions.
+
+    Thresholds, prices and projections are fitted on the same questions. Whole rollouts are run, so the
+    steps are rounded up to a multiple of `n_envs * n_steps`. `stop` ends the training at the next step of the
+    environments; what was learned so far is returned. `clock` counts seconds. Equal arguments give equal
+    routers; trainings in several threads run one after the other. Raises SettingsError for settings that
+    contradict the table or themselves.
+    """
+    _check(table, config)
+    with _ONE_AT_A_TIME:
+        prepared = prepare(table, config, encoder)
+        env = TableVecEnv(prepared.process, prepared.state, prepared.vectors, config.ppo.n_envs)
+        with _process_state_restored():
+            model = build_model(env, config)
+            watcher = _Watcher(env, config.ppo, on_progress, stop or threading.Event(), clock)
+            model.learn(config.ppo.total_steps, callback=watcher)
+    policy = model.policy
+    assert isinstance(policy, MaskedPolicy)
+    return TrainedRouter(
+        config=config,
+        experts=table.experts,
+        state=prepared.state,
+        network=extract_actor(policy),
+        prices=prepared.prices,
+        thresholds=prepared.thresholds,
+        curves=tuple(watcher.points),
+        data_hash=table.data_hash(),
+        training_question_ids=tuple(question.id for question in table.questions),
+        prompt_version=str(PROMPT_VERSION),
+        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        results={},
+        stopped=watcher.stopped,
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is fitted and encoded before PPO begins."""
+
+    process: DecisionProcess
+    state: StateEncoder
+    vectors: QuestionVectors
+    prices: Prices
+    thresholds: Floats
+
+
+def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared:
+    """Fit thresholds, prices and projections on `table`, and encode its questions."""
+    thresholds = fit_thresholds(table) if config.fit_thresholds else np.full(table.n_experts, np.nan)
+    prices = fit_prices(table, config.episode.cost_mode, config.calibration_samples)
+    process = DecisionProcess(TableSource(table, prices, thresholds), config.episode, config.reward)
+    with threadpool_limits(limits=1, user_api="blas"):  # on a busy machine a threaded SVD waits for itself, a hundred times as long
+        state = StateEncoder.fit(table.questions, config.episode, table.n_experts, encoder)
+        vectors = state.question_vectors(table.questions, encoder)
+    return Prepared(process, state, vectors, prices, thresholds)
+
+
+def build_model(env: TableVecEnv, config: TrainConfig) -> PPO:
+    """Return PPO with the hyper-parameters of `config`, silent, its network and `env` seeded."""
+    ppo = config.ppo
+    model = PPO(
+        MaskedPolicy,
+        env,
+        n_steps=ppo.n_steps,
+        batch_size=min(ppo.batch_size, ppo.n_envs * ppo.n_steps),
+        n_epochs=ppo.n_epochs,
+        learning_rate=ppo.learning_rate,
+        gamma=ppo.discount,
+        gae_lambda=ppo.gae_lambda,
+        clip_range=ppo.clip_range,
+        ent_coef=ppo.entropy_weight,
+        policy_kwargs={"net_arch": list(ppo.hidden), "masks_stop": config.episode.has_stop_action},
+        seed=config.seed,
+        device=ppo.device,
+    )
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
+
+
+def _check(table: Table, config: TrainConfig) -> None:
+    config.check()
+    if table.n_questions == 0:
+        raise SettingsError("There are no training questions. Record some, or make the training share larger.")
+    if np.any(table.gold == 0):
+        raise SettingsError(
+            f"{int(np.sum(table.gold == 0))} training questions have no gold answer, so there is nothing to learn from. Leave them out."
+        )
+    if config.ppo.n_envs * config.ppo.n_steps < 2:
+        raise SettingsError("PPO needs at least two transitions per rollout. Raise n_envs or n_steps.")
+    try:
+        torch.device(config.ppo.device)
+    except RuntimeError as error:
+        raise SettingsError(f"Unknown device {config.ppo.device!r}. Use cpu, or a device of PyTorch such as cuda.") from error
+
+
+@contextmanager
+def _process_state_restored() -> Iterator[None]:
+    """Give back the random states and the thread count that training changes for the whole process."""
+    threads, states = torch.get_num_threads(), (random.getstate(), np.random.get_state(), torch.get_rng_state())
+    torch.set_num_threads(_THREADS)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+class _Watcher(BaseCallback):
+    """Turns each rollout and its update into a CurvePoint, reports it, and passes on the wish to stop."""
+
+    def __init__(self, env: TableVecEnv, ppo: PPOConfig, on_progress: OnProgress, stop: threading.Event, clock: Clock) -> None:
+        super().__init__()
+        self._env = env
+        per_rollout = ppo.n_envs * ppo.n_steps
+        self._total_steps = -(-ppo.total_steps // per_rollout) * per_rollout
+        self._on_progress = on_progress
+        self._stop = stop
+        self._clock = clock
+        self._start = clock()
+        self._rollout: EpisodeStatistics | None = None
+        self.points: list[CurvePoint] = []
+        self.stopped = False
+
+    def _on_step(self) -> bool:
+        self.stopped = self._stop.is_set()
+        return not self.stopped
+
+    def _on_rollout_end(self) -> None:
+        self._rollout = self._env.take_statistics()
+
+    def _on_rollout_start(self) -> None:
+        self._report()
+
+    def _on_training_end(self) -> None:
+        self._report()
+
+    def _report(self) -> None:
+        """Report the rollout that is complete; its update lies between its end and the next one's start."""
+        if self._rollout is None:
+            return
+        seconds = self._clock() - self._start
+        point = _curve_point(self._rollout, self.num_timesteps, seconds, self.logger)
+        self._rollout = None
+        self.points.append(point)
+        remaining = self._total_steps - point.steps
+        self._on_progress(TrainingProgress(point.steps, self._total_steps, seconds, seconds / point.steps * remaining, point))
+
+
+def _curve_point(episodes: EpisodeStatistics, steps: int, seconds: float, logger: Logger) -> CurvePoint:
+    update = {name: float(value) for name, value in logger.name_to_value.items() if name.startswith("train/")}
+    return CurvePoint(
+        steps=steps,
+        seconds=seconds,
+        mean_reward=_mean(episodes.reward),
+        accuracy=_mean(episodes.correct),
+        cost=_mean(episodes.cost),
+        calls=_mean(episodes.calls),
+        stop_share=_mean(episodes.stopped),
+        expert_shares=tuple(float(share) for share in episodes.expert_calls / max(episodes.expert_calls.sum(), 1)),
+        entropy=-update["train/entropy_loss"],
+        policy_loss=update["train/policy_gradient_loss"],
+        value_loss=update["train/value_loss"],
+        approx_kl=update["train/approx_kl"],
+        explained_variance=update["train/explained_variance"],
+    )
+
+
+def _mean(values: NDArray[Any]) -> float:  # Any: several kinds of number
+    return float(np.mean(values)) if len(values) else np.nan

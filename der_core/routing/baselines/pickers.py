@@ -1,0 +1,196 @@
+"""Baselines that look at the question once and ask one expert: guarded nearest neighbours and logistic regression."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.config import EpisodeConfig
+from der_core.records import Label
+from der_core.routing.baselines.baseline import Baseline, plain_episode
+from der_core.routing.process import Flags, Floats, Ints, Situation
+from der_core.routing.router import Choice, RouteRules
+from der_core.routing.sources import TableSource
+
+Vectors = NDArray[np.float32]
+
+NEIGHBOURS = (5, 10, 20, 40, 80)
+GUARDS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, np.inf)
+"""Advantages over the best single expert that neighbours may have to show; the last one never leaves it."""
+L2_WEIGHTS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a split (training, validation, test): its replies, and a vector per question, shape [Q, D]."""
+
+    source: TableSource
+    vectors: Vectors
+
+
+class Picker(Protocol):
+    """Picks an expert from the vector of a question."""
+
+    def pick(self, vectors: Vectors) -> Ints:
+        """Return one expert per vector, shape [B]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PickOnce(Baseline):
+    """Asks once, the expert that `picker` picks; `vectors` are those of the questions that rows index."""
+
+    picker: Picker
+    vectors: Vectors
+
+    def choose(self, now: Situation) -> Choice:
+        """Choose the picked expert."""
+        return Choice(self.picker.pick(self.vectors[now.rows]))
+
+
+def neighbours_router(picker: Neighbours, vectors: Vectors, episode: EpisodeConfig) -> PickOnce:
+    """Return the router of guarded nearest neighbours for questions with these `vectors`."""
+    rules = RouteRules(plain_episode(episode, 1))
+    detail = f"k {picker.k}, guard {picker.guard:g}"
+    return PickOnce(name="guarded nearest neighbours", family="neighbours", rules=rules, detail=detail, picker=picker, vectors=vectors)
+
+
+def logistic_router(picker: Logistic, vectors: Vectors, episode: EpisodeConfig) -> PickOnce:
+    """Return the router of logistic regressions for questions with these `vectors`."""
+    rules = RouteRules(plain_episode(episode, 1))
+    return PickOnce(name="logistic router", family="logistic", rules=rules, detail=f"l2 {picker.l2:g}", picker=picker, vectors=vectors)
+
+
+def first_call_right(source: TableSource) -> Flags:
+    """Return whether each expert's first reply is right, shape [Q, N]."""
+    return np.asarray(source.labels[:, :, Label.NONE] == source.table.gold[:, None])
+
+
+def first_call_utility(source: TableSource, cost_weight: float) -> Floats:
+    """Return right (1 or 0) less `cost_weight` times cost of each expert's first reply, shape [Q, N]."""
+    return np.asarray(first_call_right(source) - cost_weight * source.costs[:, :, Label.NONE])
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The expert that did best on the k most similar training questions, if by more than `guard`; else `fallback`.
+
+    Similarity is the cosine; `units` [n, D] are unit vectors of the training questions, `utility` [n, N]
+    what asking each expert there was worth.
+    """
+
+    units: Vectors
+    utility: Floats
+    k: int
+    guard: float
+    fallback: int
+
+    def pick(self, vectors: Vectors) -> Ints:
+        """Return one expert per vector, shape [B]."""
+        worth = neighbour_worth(_unit(vectors) @ self.units.T, self.utility, self.k)
+        return guarded(worth, self.guard, self.fallback)
+
+
+def neighbour_worth(similarity: Vectors, utility: Floats, k: int) -> Floats:
+    """Return the mean utility of each expert on the k most similar questions, ties included, shape [B, N].
+
+    `similarity` has shape [B, n], `utility` [n, N].
+    """
+    kth = np.partition(similarity, -k, axis=1)[:, -k, None]
+    near = (similarity >= kth).astype(np.float32)
+    return np.asarray(near @ utility.astype(np.float32) / near.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def guarded(worth: Floats, guard: float, fallback: int) -> Ints:
+    """Return the expert of greatest worth [B, N] where it exceeds the fallback's by more than `guard`, else the fallback."""
+    best = np.argmax(worth, axis=1)
+    advantage = worth.max(axis=1) - worth[:, fallback]
+    return np.where(advantage > guard, best, fallback)
+
+
+def fit_neighbours(training: Part, validation: Part, cost_weight: float) -> Neighbours:
+    """Return the neighbours of `training`; k and guard are those that do best on `validation`.
+
+    Best: accuracy less `cost_weight` times mean cost; among equals the higher guard, then the larger k.
+    """
+    utility = first_call_utility(training.source, cost_weight)
+    fallback = int(np.argmax(utility.mean(axis=0)))
+    units = _unit(training.vectors)
+    similarity = _unit(validation.vectors) @ units.T
+    judged = first_call_utility(validation.source, cost_weight)
+    sizes = [k for k in NEIGHBOURS if k <= len(units)] or [len(units)]
+    worth = {k: neighbour_worth(similarity, utility, k) for k in sizes}
+
+    def score(setting: tuple[float, int]) -> tuple[float, float, int]:
+        guard, k = setting
+        picks = guarded(worth[k], guard, fallback)
+        return round(float(judged[np.arange(len(picks)), picks].mean()), 12), guard, k
+
+    guard, k = max(itertools.product(GUARDS, sizes), key=score)
+    return Neighbours(units, utility, k, guard, fallback)
+
+
+@dataclass(frozen=True, eq=False)
+class Logistic:
+    """One logistic regression per expert on P(its first reply is right), less what it costs.
+
+    P = 1 / (1 + exp(-(v @ weights + bias))), weights [D, N]; `charge` [N] is the mean cost of a first call
+    in units of accuracy; `l2` the penalty it was fitted with, on vectors scaled to unit variance.
+    """
+
+    weights: Floats
+    bias: Floats
+    charge: Floats
+    l2: float
+
+    def logits(self, vectors: Vectors) -> Floats:
+        """Return the logit of P(right) of each expert, shape [B, N]."""
+        return np.asarray(vectors @ self.weights + self.bias)
+
+    def pick(self, vectors: Vectors) -> Ints:
+        """Return one expert per vector, shape [B]."""
+        return np.asarray(np.argmax(1.0 / (1.0 + np.exp(-self.logits(vectors))) - self.charge, axis=1))
+
+
+def fit_logistic(training: Part, validation: Part, cost_weight: float) -> Logistic:
+    """Return the regressions fitted on `training`; the l2 weight is the one with the lowest log-loss on `validation`."""
+    right = first_call_right(validation.source)
+    charge = cost_weight * np.nanmean(training.source.costs[:, :, Label.NONE], axis=0)
+    models = [_fit_logistic(training, l2, charge) for l2 in L2_WEIGHTS]
+    return min(models, key=lambda model: log_loss(model.logits(validation.vectors), right))
+
+
+def log_loss(logits: Floats, right: Flags) -> float:
+    """Return the mean of -log P(what happened), in nats."""
+    return float(np.mean(np.logaddexp(0.0, np.where(right, -logits, logits))))
+
+
+def _fit_logistic(training: Part, l2: float, charge: Floats) -> Logistic:
+    """Minimise log-loss + l2 / 2 * |weights|^2 (bias free) by L-BFGS, all experts in one go."""
+    from scipy.optimize import minimize  # late: scipy is needed here alone
+
+    mean, scale = training.vectors.mean(axis=0, dtype=np.float64), training.vectors.std(axis=0, dtype=np.float64)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    inputs = np.column_stack([(training.vectors - mean) / scale, np.ones(len(training.vectors))])
+    right = first_call_right(training.source)
+    shape = (inputs.shape[1], right.shape[1])
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        theta = flat.reshape(shape)
+        free = np.vstack([theta[:-1], np.zeros((1, shape[1]))])
+        logits = inputs @ theta
+        gradient = inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - right) / len(inputs) + l2 * free
+        return log_loss(logits, right) * shape[1] + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
+
+    theta = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B").x.reshape(shape)
+    weights = theta[:-1] / scale[:, None]
+    return Logistic(weights, theta[-1] - mean @ weights, charge, l2)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)

@@ -1,0 +1,237 @@
+"""The manifest of a saved router: everything but its arrays, as JSON.
+
+Reading takes nothing on trust: every field must be there, of its kind and in range, and nothing else may be.
+JSON has no nan and no infinity; both are written as null, and only read back where it may stand.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NoReturn, get_args
+
+import numpy as np
+
+from der_core.config import CostMode, ExpertSpec, TrainConfig
+from der_core.errors import RouterFileError, RouterMismatch, SettingsError
+from der_core.routing.cost import Prices
+from der_core.routing.process import Floats
+from der_core.routing.trained import CurvePoint, TrainedRouter
+
+SCHEMA = "der-router-1"
+"""Changed whenever older versions could not read what is written."""
+MAX_EXPERTS = 64
+MAX_DIMENSION = 16_384
+
+Json = dict[str, Any]  # Any: a JSON object
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the manifest says, checked. `components` are the widths of the projections by text field."""
+
+    config: TrainConfig
+    experts: tuple[ExpertSpec, ...]
+    encoder_id: str
+    dimension: int
+    components: dict[str, int]
+    prices: Prices
+    thresholds: Floats
+    curves: tuple[CurvePoint, ...]
+    data_hash: str
+    training_question_ids: tuple[str, ...]
+    prompt_version: str
+    versions: dict[str, str]
+    results: Json
+    stopped: bool
+
+
+def write_manifest(router: TrainedRouter) -> bytes:
+    """Return the manifest of `router` as canonical JSON: equal routers give equal bytes."""
+    data = {
+        "schema": SCHEMA,
+        "config": router.config.to_json(),
+        "experts": [asdict(spec) for spec in router.experts],
+        "encoder": router.state.encoder_id,
+        "dimension": router.state.dimension,
+        "components": {name: projection.basis.shape[1] for name, projection in router.state.projections.items()},
+        "prices": router.prices.to_json(),
+        "thresholds": router.thresholds.tolist(),
+        "curves": [asdict(point) for point in router.curves],
+        "data_hash": router.data_hash,
+        "training_question_ids": router.training_question_ids,
+        "prompt_version": router.prompt_version,
+        "versions": router.versions,
+        "results": router.results,
+        "stopped": router.stopped,
+    }
+    return json.dumps(_with_null(data), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+
+def read_manifest(body: bytes) -> Manifest:
+    """Return the manifest that `body` holds.
+
+    Raises RouterMismatch for another schema, RouterFileError for anything that `write_manifest` cannot have written.
+    """
+    data = _parse(body)
+    schema = data.pop("schema", None)
+    if schema != SCHEMA:
+        raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {SCHEMA!r}. Train it again.")
+    _expect(set(data) == {field.name for field in fields(Manifest)} - {"encoder_id"} | {"encoder"}, "the fields of a router")
+    experts = _read_experts(data["experts"])
+    _expect(isinstance(data["stopped"], bool) and isinstance(data["results"], dict), "stopped and results")
+    return Manifest(
+        config=_read_config(data["config"]),
+        experts=experts,
+        encoder_id=_text(data["encoder"], "encoder"),
+        dimension=_whole(data["dimension"], "dimension", MAX_DIMENSION),
+        components={_text(name, "components"): _whole(k, "components", MAX_DIMENSION) for name, k in _object(data["components"]).items()},
+        prices=_read_prices(data["prices"], experts),
+        thresholds=np.array(_reals(data["thresholds"], len(experts), "thresholds", 0.0, 1.0, missing=True)),
+        curves=tuple(_read_point(point, len(experts)) for point in _list(data["curves"], "curves")),
+        data_hash=_text(data["data_hash"], "data_hash"),
+        training_question_ids=tuple(_text(name, "training_question_ids") for name in _list(data["training_question_ids"], "question ids")),
+        prompt_version=_text(data["prompt_version"], "prompt_version"),
+        versions={_text(name, "versions"): _text(number, "versions") for name, number in _object(data["versions"]).items()},
+        results=data["results"],
+        stopped=data["stopped"],
+    )
+
+
+def _parse(body: bytes) -> Json:
+    try:
+        data = json.loads(body, parse_constant=_refuse_constant)
+        json.dumps(data, ensure_ascii=False).encode()  # halves of surrogate pairs would fail later, wherever they are shown
+    except (ValueError, RecursionError) as error:
+        raise RouterFileError("The router's manifest is not JSON. Export the router again.") from error
+    return _object(data)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_config(data: object) -> TrainConfig:
+    _check_like(TrainConfig().to_json(), data, "config")
+    assert isinstance(data, dict)
+    try:
+        return TrainConfig.from_json(data)
+    except SettingsError as error:
+        raise RouterFileError(f"The router's settings are not valid: {error}") from error
+
+
+def _check_like(template: object, data: object, what: str) -> None:
+    """Refuse `data` unless it has the form of `template`: the same keys, the same kinds of value, finite numbers."""
+    if isinstance(template, dict):
+        _expect(isinstance(data, dict) and set(data) == set(template), f"the fields of {what}")
+        assert isinstance(data, dict)
+        for key, value in template.items():
+            _check_like(value, data[key], key)
+    elif isinstance(template, tuple):
+        for value in _list(data, what):
+            _check_like(template[0], value, what)
+    elif isinstance(template, float):
+        _real(data, what, -math.inf, math.inf)
+    else:
+        _expect(type(data) is type(template), what)
+
+
+def _read_experts(data: object) -> tuple[ExpertSpec, ...]:
+    experts = tuple(_read_expert(entry) for entry in _list(data, "experts"))
+    _expect(1 <= len(experts) <= MAX_EXPERTS and len({spec.name for spec in experts}) == len(experts), "the number and names of experts")
+    return experts
+
+
+def _read_expert(data: object) -> ExpertSpec:
+    entry = _object(data)
+    _expect(set(entry) == {field.name for field in fields(ExpertSpec)}, "the fields of an expert")
+    if entry["params_billions"] is not None:
+        _real(entry["params_billions"], "params_billions", 0.0, math.inf)
+    texts = {name: value for name, value in entry.items() if name != "params_billions" and not (name == "host" and value is None)}
+    spec = ExpertSpec(**{**entry, **{name: _text(value, name) for name, value in texts.items()}})
+    try:
+        spec.check()
+    except SettingsError as error:
+        raise RouterFileError(f"The router's experts are not valid: {error}") from error
+    return spec
+
+
+def _read_prices(data: object, experts: Sequence[ExpertSpec]) -> Prices:
+    entry, n = _object(data), len(experts)
+    _expect(set(entry) == {field.name for field in fields(Prices)}, "the fields of prices")
+    _expect(entry["mode"] in get_args(CostMode), "the cost mode")
+    _expect(entry["experts"] == [spec.name for spec in experts], "the experts of the prices")
+    smallest = 1e-300  # a scale divides
+    return Prices(
+        mode=entry["mode"],
+        experts=tuple(entry["experts"]),
+        prompt_rate_s=_reals(entry["prompt_rate_s"], n, "prompt_rate_s"),
+        generation_rate_s=_reals(entry["generation_rate_s"], n, "generation_rate_s"),
+        params_billions=_reals(entry["params_billions"], n, "params_billions", missing=True),
+        scale=_reals(entry["scale"], n, "scale", smallest),
+    )
+
+
+def _read_point(data: object, n_experts: int) -> CurvePoint:
+    entry = _object(data)
+    names = [field.name for field in fields(CurvePoint)]
+    _expect(set(entry) == set(names), "the fields of a learning curve")
+    shares = _reals(entry["expert_shares"], n_experts, "expert_shares", 0.0, 1.0)
+    steps = _whole(entry["steps"], "steps", 10**12)
+    numbers = _reals(
+        [entry[name] for name in names if name not in ("steps", "expert_shares")], len(names) - 2, "curves", -math.inf, missing=True
+    )
+    rest = dict(zip((name for name in names if name not in ("steps", "expert_shares")), numbers, strict=True))
+    return CurvePoint(steps=steps, expert_shares=shares, **rest)
+
+
+def _with_null(data: object) -> object:
+    if isinstance(data, Mapping):
+        return {key: _with_null(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_null(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _reals(data: object, n: int, what: str, low: float = 0.0, high: float = math.inf, missing: bool = False) -> tuple[float, ...]:
+    """Return `n` finite numbers between `low` and `high`; with `missing`, null stands for nan."""
+    values = _list(data, what)
+    _expect(len(values) == n, what)
+    return tuple(math.nan if value is None and missing else _real(value, what, low, high) for value in values)
+
+
+def _real(value: object, what: str, low: float, high: float) -> float:
+    _expect(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 and low <= value <= high, what)
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _whole(value: object, what: str, high: int) -> int:
+    _expect(isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= high, what)
+    assert isinstance(value, int)
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    _expect(isinstance(value, str), what)
+    assert isinstance(value, str)
+    return value
+
+
+def _object(value: object) -> Json:
+    _expect(isinstance(value, dict), "a JSON object")
+    assert isinstance(value, dict)
+    return value
+
+
+def _list(value: object, what: str) -> list[Any]:  # Any: JSON values
+    _expect(isinstance(value, list), what)
+    assert isinstance(value, list)
+    return value
+
+
+def _expect(holds: bool, what: str) -> None:
+    if not holds:
+        raise RouterFileError(f"The router's manifest is damaged or forged at: {what}. Export the router again.")

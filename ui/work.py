@@ -1,0 +1,76 @@
+"""Work that outlives a page: training and recording as background jobs, one of a kind at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import streamlit as st
+
+from der_core.config import AskOptions, ExpertSpec, TrainConfig
+from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
+from der_core.experts.opening import open_experts
+from der_core.experts.protocol import Expert
+from der_core.jobs import JobBoard, JobHandle, JobSnapshot
+from der_core.recording.recorder import Progress, Summary, record
+from der_core.recording.store import Store
+from der_core.records import Question
+from der_core.routing.trained import TrainingProgress
+from ui.home import RecordingRef, run_store, store_file
+from ui.loaders import load, text_encoder
+
+TRAINING, RECORDING = "training", "recording"
+
+
+@st.cache_resource
+def board() -> JobBoard:
+    """Return the jobs of this server, the same for every tab."""
+    return JobBoard()
+
+
+def latest(kind: str) -> JobSnapshot | None:
+    """Return the running, or else the last, job of a kind."""
+    return board().latest(kind)
+
+
+def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str) -> str:
+    """Start a training on a recording; it ends as a run. Returns the job's id; JobBusy while another one trains."""
+    table, encoder = load(ref), text_encoder(ref, config.encoder)
+    folder = run_store()
+    splits = choose_splits(table.questions, config.seed, None, None)
+
+    def work(job: JobHandle) -> str:
+        parts = cut(table, splits)
+        job.report(0.0, None, "Encoding the questions")
+        router = train(parts, config, encoder, on_progress=lambda progress: _report_training(job, progress), stop=job.stop)
+        job.report(1.0, None, "Comparing with every baseline")
+        evaluation = evaluate(parts, router, router.config, encoder)
+        document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
+        return folder.save(router, document, name).id
+
+    return board().start(TRAINING, f"Training “{name}”", work, owner)
+
+
+def start_recording(recording: str, questions: Sequence[Question], specs: Sequence[ExpertSpec], options: AskOptions, owner: str) -> str:
+    """Start (or go on with) a recording. Returns the job's id; JobBusy while another one records."""
+    place = store_file()
+
+    def work(job: JobHandle) -> Summary:
+        with ExitStack() as stack:
+            store = stack.enter_context(Store.open(place))
+            experts: list[Expert] = stack.enter_context(open_experts(specs, options))
+            replicas = {expert.spec.name: [expert] for expert in experts}
+            meta = {"command": "dashboard: Record"}
+            return record(store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta)
+
+    return board().start(RECORDING, f"Recording “{recording}”", work, owner)
+
+
+def _report_training(job: JobHandle, progress: TrainingProgress) -> None:
+    text = f"{progress.steps:,} of {progress.total_steps:,} steps"
+    job.report(progress.steps / progress.total_steps, progress.eta_s, text, progress.point)
+
+
+def _report_recording(job: JobHandle, progress: Progress) -> None:
+    text = f"{progress.done:,} of {progress.total:,} replies, asking {progress.expert}"
+    job.report(progress.done / max(progress.total, 1), progress.eta_s, text, progress)
