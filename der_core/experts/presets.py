@@ -84,10 +84,10 @@ def parse_experts(texts: Iterable[str], host: str | None = None) -> list[ExpertS
 
 
 def _taken_apart(text: str) -> tuple[Backend, str, Style]:
-    model, _, ending = text.rpartition("@")
-    styles = {style: style for style in get_args(Style)}
-    style: Style = styles.get(ending, "direct") if model else "direct"
-    bare = model if model and ending in styles else text
+    model, at, ending = text.rpartition("@")
+    styles: dict[str, Style] = {style: style for style in get_args(Style)}
+    is_styled = bool(at) and ending in styles
+    bare, style = (model, styles[ending]) if is_styled else (text, "direct")
     for prefix, backend in _PREFIXES.items():
         if bare.startswith(prefix):
             return backend, bare.removeprefix(prefix), style

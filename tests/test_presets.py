@@ -1,0 +1,81 @@
+import pytest
+
+from der_core.config import ExpertSpec
+from der_core.errors import SettingsError
+from der_core.experts.presets import PAPER_POOL, PRESETS, SMALL_POOL, parse_expert, parse_experts
+
+
+def test_the_pools_are_those_of_the_design():
+    assert [spec.model for spec in PAPER_POOL] == ["llama3.2:3b-instruct-q4_K_M", "qwen2.5:3b-instruct-q4_0", "mistral:instruct"]
+    assert [spec.model for spec in SMALL_POOL] == ["smollm2:135m", "gemma3:270m", "qwen2.5-coder:0.5b", "qwen2.5-coder:1.5b"]
+
+
+@pytest.mark.parametrize("pool", PRESETS.values(), ids=PRESETS)
+def test_every_preset_expert_makes_sense_and_has_a_price(pool):
+    for spec in pool:
+        spec.check()
+        assert spec.params_billions and spec.backend == "ollama"
+    assert len({spec.name for spec in pool}) == len(pool)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("qwen2.5-coder:1.5b", ExpertSpec("qwen2.5-coder-1.5b", "ollama", "qwen2.5-coder:1.5b", params_billions=1.54)),
+        (
+            "qwen2.5-coder:1.5b@reason",
+            ExpertSpec("qwen2.5-coder-1.5b@reason", "ollama", "qwen2.5-coder:1.5b", "reason", params_billions=1.54),
+        ),
+        ("mistral@direct", ExpertSpec("mistral", "ollama", "mistral")),
+        ("mistral:latest", ExpertSpec("mistral", "ollama", "mistral:latest")),
+        (" openai:gpt-x ", ExpertSpec("gpt-x", "openai", "gpt-x")),
+        ("openai:org/model@reason", ExpertSpec("org/model@reason", "openai", "org/model", "reason")),
+        ("openai:model@v2", ExpertSpec("model@v2", "openai", "model@v2")),
+        ("gguf:/models/tiny.gguf", ExpertSpec("tiny", "embedded", "/models/tiny.gguf")),
+        ("gguf:/a@b/tiny.gguf@reason", ExpertSpec("tiny@reason", "embedded", "/a@b/tiny.gguf", "reason")),
+        (
+            "gguf:/models/smollm2-135m.gguf",
+            ExpertSpec("smollm2-135m", "embedded", "/models/smollm2-135m.gguf", params_billions=0.135),
+        ),
+    ],
+)
+def test_experts_are_read_from_one_word(text, expected):
+    assert parse_expert(text) == expected
+
+
+def test_the_host_is_for_servers_only():
+    assert parse_expert("mistral", host="http://127.0.0.1:9").host == "http://127.0.0.1:9"
+    assert parse_expert("gguf:/models/tiny.gguf", host="http://127.0.0.1:9").host is None
+
+
+def test_a_given_size_prices_an_unknown_model():
+    assert parse_expert("phi4", params_billions=14.7).params_billions == 14.7
+
+
+@pytest.mark.parametrize("text", ["", "  ", "openai:", "gguf:", "gguf:@reason", "@reason"])
+def test_an_expert_without_a_model_is_refused(text):
+    with pytest.raises(SettingsError, match="names no model"):
+        parse_expert(text)
+
+
+def test_a_preset_expands_to_its_experts():
+    assert parse_experts(["small"]) == list(SMALL_POOL)
+    assert [spec.name for spec in parse_experts(["paper", "phi4"])] == [*(spec.name for spec in PAPER_POOL), "phi4"]
+
+
+def test_a_preset_takes_the_host_along():
+    assert {spec.host for spec in parse_experts(["paper"], host="http://127.0.0.1:9")} == {"http://127.0.0.1:9"}
+
+
+def test_one_model_may_stand_twice_with_two_styles():
+    assert [spec.name for spec in parse_experts(["phi4", "phi4@reason"])] == ["phi4", "phi4@reason"]
+
+
+def test_different_experts_of_the_same_name_are_numbered():
+    specs = parse_experts(["gguf:/a/tiny.gguf", "gguf:/b/tiny.gguf", "openai:tiny"])
+    assert [spec.name for spec in specs] == ["tiny", "tiny-2", "tiny-3"]
+
+
+def test_the_same_expert_twice_is_refused():
+    with pytest.raises(SettingsError, match="Named twice: smollm2-135m"):
+        parse_experts(["small", "smollm2:135m"])
