@@ -21,7 +21,9 @@ def _difference(rng: Random) -> Filling:
     left = first - second
     stated = nearby(rng, left, (1, 3, 5, 9, 10), chance=0.1)
     more = rng.random() < 0.5
-    return Filling({"a": first, "b": second, "c": stated, "than": "more than" if more else "less than"}, left > stated if more else left < stated)
+    return Filling(
+        {"a": first, "b": second, "c": stated, "than": "more than" if more else "less than"}, left > stated if more else left < stated
+    )
 
 
 def _product(rng: Random) -> Filling:

@@ -67,9 +67,7 @@ def build_scene(rng: Random) -> Scene:
     """A passage about a line, and the families that ask about it."""
     service, interval, exception = _draw(rng)
     first, last = clock(service.times[0]), clock(service.times[-1])
-    opening = rng.choice(_OPENINGS).format(
-        a=service.a, b=service.b, v=service.vehicle, n=interval, first=first, last=last, m=service.ride
-    )
+    opening = rng.choice(_OPENINGS).format(a=service.a, b=service.b, v=service.vehicle, n=interval, first=first, last=last, m=service.ride)
     rest = [exception, rng.choice(_FARES).format(fare=service.fare, child=service.child)]
     rng.shuffle(rest)
     families = tuple(Family(name, phrasings, partial(fill, service)) for name, phrasings, fill in _QUESTIONS)

@@ -52,7 +52,11 @@ THEMES = (
         "product",
         "products",
         ("Fennel", "Okra", "Plantain", "Radish", "Lychee", "Kale", "Tamarind", "Leek", "Papaya", "Sorrel"),
-        (Column("Price (coins)", "price", 3, 40), Column("Stock", "stock", 5, 90, 5, sizes=GREAT), Column("Weight (grams)", "weight", 50, 900, 50, sizes=GREAT)),
+        (
+            Column("Price (coins)", "price", 3, 40),
+            Column("Stock", "stock", 5, 90, 5, sizes=GREAT),
+            Column("Weight (grams)", "weight", 50, 900, 50, sizes=GREAT),
+        ),
         (
             "{who} keeps a vegetable stall in {town} and writes up the goods on a board each morning.",
             "The board at the covered market of {town} was filled in by {who} before the first customers came.",
@@ -64,7 +68,11 @@ THEMES = (
         "trail",
         "trails",
         ("Heron", "Granite", "Willow", "Shepherd", "Lookout", "Fern", "Quarry", "Otter", "Beacon"),
-        (Column("Length (km)", "length", 2, 24, sizes=GREAT), Column("Climb (m)", "climb", 40, 900, 20, sizes=GREAT), Column("Benches", "number of benches", 1, 15)),
+        (
+            Column("Length (km)", "length", 2, 24, sizes=GREAT),
+            Column("Climb (m)", "climb", 40, 900, 20, sizes=GREAT),
+            Column("Benches", "number of benches", 1, 15),
+        ),
         (
             "Walkers who set out from {town} can choose among the marked trails below, all of them circular.",
             "A sign at the station of {town} lists every marked trail that starts there.",
@@ -88,7 +96,11 @@ THEMES = (
         "branch",
         "branches",
         ("Harbour", "Hillside", "Mill", "Central", "Orchard", "Canal", "Northgate"),
-        (Column("Books", "number of books", 1000, 9000, 250), Column("Seats", "number of seats", 10, 95, 5), Column("Staff", "number of staff", 2, 19)),
+        (
+            Column("Books", "number of books", 1000, 9000, 250),
+            Column("Seats", "number of seats", 10, 95, 5),
+            Column("Staff", "number of staff", 2, 19),
+        ),
         (
             "The public library of {town} has several branches, and its yearly report describes each of them in a single line.",
             "{who}, who heads the library of {town}, sent the council these figures on all branches.",
@@ -100,7 +112,11 @@ THEMES = (
         "runner",
         "runners",
         ("Abena", "Caspian", "Delwyn", "Estela", "Fumiko", "Gaspar", "Hedda", "Iskander", "Jelena"),
-        (Column("Races", "number of races", 4, 30), Column("Points", "number of points", 20, 300, 5), Column("Medals", "number of medals", 1, 13)),
+        (
+            Column("Races", "number of races", 4, 30),
+            Column("Points", "number of points", 20, 300, 5),
+            Column("Medals", "number of medals", 1, 13),
+        ),
         (
             "The running club of {town} ended its season with this list of everybody who had taken part.",
             "At the closing dinner {who} read out what the runners of {town} had done that season.",
@@ -112,7 +128,11 @@ THEMES = (
         "boat",
         "boats",
         ("Petrel", "Curlew", "Gannet", "Sandpiper", "Pelican", "Avocet", "Tern"),
-        (Column("Seats", "number of seats", 20, 240, 10), Column("Crew", "number of crew members", 2, 16), Column("Cars", "number of cars", 3, 40)),
+        (
+            Column("Seats", "number of seats", 20, 240, 10),
+            Column("Crew", "number of crew members", 2, 16),
+            Column("Cars", "number of cars", 3, 40),
+        ),
         (
             "The harbour office of {town} owns the boats below; the columns say what each can carry.",
             "From the harbour of {town} the islands are served by these boats and by no others.",
@@ -124,7 +144,11 @@ THEMES = (
         "plant",
         "plants",
         ("Yarrow", "Lupin", "Borage", "Cosmos", "Zinnia", "Teasel", "Clary", "Mallow"),
-        (Column("Height (cm)", "height", 20, 190, 10, sizes=GREAT), Column("Price (coins)", "price", 2, 30), Column("Seeds", "number of seeds", 15, 200, 5)),
+        (
+            Column("Height (cm)", "height", 20, 190, 10, sizes=GREAT),
+            Column("Price (coins)", "price", 2, 30),
+            Column("Seeds", "number of seeds", 15, 200, 5),
+        ),
         (
             "The seed catalogue of a nursery in {town} gives one packet to a line, with the height of the grown plant.",
             "{who} sells seeds by post from {town}; this season the catalogue is short.",
@@ -136,7 +160,11 @@ THEMES = (
         "baker",
         "bakers",
         ("Anwar", "Birgit", "Chiara", "Dawit", "Esi", "Florin", "Gulnara", "Hoang"),
-        (Column("Loaves", "number of loaves", 20, 180, 5), Column("Rolls", "number of rolls", 40, 400, 20), Column("Cakes", "number of cakes", 2, 25)),
+        (
+            Column("Loaves", "number of loaves", 20, 180, 5),
+            Column("Rolls", "number of rolls", 40, 400, 20),
+            Column("Cakes", "number of cakes", 2, 25),
+        ),
         (
             "Before the spring fair in {town} every baker of the cooperative reported what had come out of the ovens.",
             "The bakery owned by {who} in {town} counts each evening what every baker has made that day.",
@@ -148,7 +176,11 @@ THEMES = (
         "village",
         "villages",
         ("Aldmoor", "Brisk", "Corriel", "Dhunval", "Elsing", "Fortuna", "Grenmor", "Hazra"),
-        (Column("Houses", "number of houses", 30, 600, 10), Column("Wells", "number of wells", 2, 21), Column("Bridges", "number of bridges", 1, 12)),
+        (
+            Column("Houses", "number of houses", 30, 600, 10),
+            Column("Wells", "number of wells", 2, 21),
+            Column("Bridges", "number of bridges", 1, 12),
+        ),
         (
             "An old survey of the valley above {town} counts houses and other works in each of its villages.",
             "The clerk {who} visited every village of the {town} district in one summer and counted what stood there.",
@@ -160,7 +192,11 @@ THEMES = (
         "film",
         "films",
         ("Saltwind", "Paperboat", "Nocturne", "Longitude", "Marigold", "Undertow", "Ashgrove"),
-        (Column("Minutes", "number of minutes", 70, 190, 5), Column("Tickets", "number of tickets", 40, 600, 20), Column("Reels", "number of reels", 3, 14)),
+        (
+            Column("Minutes", "number of minutes", 70, 190, 5),
+            Column("Tickets", "number of tickets", 40, 600, 20),
+            Column("Reels", "number of reels", 3, 14),
+        ),
         (
             "The film club of {town} showed each of these films once, and the treasurer kept the following account.",
             "{who}, who runs the projector in {town}, made a list of all films shown at the festival.",

@@ -6,12 +6,31 @@ from random import Random
 
 from der_core.recording.generated.families import Family, Filling, nearby
 
-_WORDS = tuple(
-    ["lantern", "pepper", "window", "garden", "bottle", "mirror", "candle", "basket", "pillow", "ladder", "rocket", "planet", "forest", "meadow", "harbour", "kitchen", "blanket", "feather", "hammer", "needle", "orange", "parrot", "quarter", "ribbon", "saddle", "temple", "umbrella", "velvet", "walnut", "yellow", "zebra", "anchor", "banana", "camera", "desert", "engine", "flower", "guitar", "helmet", "island", "jacket", "kettle", "lemon", "magnet", "napkin", "octopus", "pencil", "quilt", "rabbit", "shadow", "thunder", "uncle", "village", "whistle", "cabbage", "dolphin", "elephant", "fountain", "giraffe", "hospital", "iceberg", "journey", "kangaroo", "library", "mountain", "notebook", "ostrich", "pumpkin", "rainbow", "spinach", "tornado", "volcano", "waterfall", "apricot", "bamboo", "cinnamon", "dragonfly", "evening", "festival", "grammar", "horizon", "insect", "juniper", "lobster", "mosquito", "nutmeg", "orchard", "peacock", "sandwich", "tunnel", "vinegar"]
+# fmt: off
+_WORDS = (
+    "lantern", "pepper", "window", "garden", "bottle", "mirror", "candle", "basket", "pillow", "ladder", "rocket",
+    "planet", "forest", "meadow", "harbour", "kitchen", "blanket", "feather", "hammer", "needle", "orange", "parrot",
+    "quarter", "ribbon", "saddle", "temple", "umbrella", "velvet", "walnut", "yellow", "zebra", "anchor", "banana",
+    "camera", "desert", "engine", "flower", "guitar", "helmet", "island", "jacket", "kettle", "lemon", "magnet",
+    "napkin", "octopus", "pencil", "quilt", "rabbit", "shadow", "thunder", "uncle", "village", "whistle", "cabbage",
+    "dolphin", "elephant", "fountain", "giraffe", "hospital", "iceberg", "journey", "kangaroo", "library", "mountain",
+    "notebook", "ostrich", "pumpkin", "rainbow", "spinach", "tornado", "volcano", "waterfall", "apricot", "bamboo",
+    "cinnamon", "dragonfly", "evening", "festival", "grammar", "horizon", "insect", "juniper", "lobster", "mosquito",
+    "nutmeg", "orchard", "peacock", "sandwich", "tunnel", "vinegar",
 )
-_PALINDROMES = tuple(["level", "radar", "civic", "kayak", "rotor", "refer", "madam", "noon", "deed", "stats", "tenet", "solos", "minim", "peep", "sagas"])
-_NEARLY = tuple(["lever", "radio", "civil", "canoe", "motor", "defer", "modem", "moon", "dead", "start", "tents", "colon", "minus", "pipe", "salsa"])
-_REVERSIBLE = tuple(["drawer", "stop", "lamp", "star", "pans", "stressed", "parts", "keep", "loop", "snap", "tool", "wolf", "diaper", "spoons", "straw", "laced", "animal", "ten"])
+_PALINDROMES = (
+    "level", "radar", "civic", "kayak", "rotor", "refer", "madam", "noon", "deed", "stats", "tenet", "solos", "minim",
+    "peep", "sagas",
+)
+_NEARLY = (
+    "lever", "radio", "civil", "canoe", "motor", "defer", "modem", "moon", "dead", "start", "tents", "colon", "minus",
+    "pipe", "salsa",
+)
+_REVERSIBLE = (
+    "drawer", "stop", "lamp", "star", "pans", "stressed", "parts", "keep", "loop", "snap", "tool", "wolf", "diaper",
+    "spoons", "straw", "laced", "animal", "ten",
+)
+# fmt: on
 _SPELLINGS = {
     "separate": "seperate",
     "necessary": "neccesary",

@@ -1,0 +1,294 @@
+"""Questions are read as they stand, mistakes are named with their line, and splits share no passage."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import make_questions
+
+from der_core.errors import QuestionsError, SettingsError
+from der_core.recording import questions as module
+from der_core.recording.questions import Splits, load_questions, split_counts, split_questions
+from der_core.records import Label, Question
+
+GOOD = {"id": "a", "kind": "tale", "passage": "A cat sat.", "question": "Did a cat sit?", "answer": True}
+
+
+def jsonl(path: Path, *rows: object) -> Path:
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def csv(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def install_hub(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, object]] | Exception) -> list[tuple[str, str]]:
+    """Put a stand-in for the datasets library in place; returns the calls it got."""
+    calls: list[tuple[str, str]] = []
+
+    def load_dataset(name: str, split: str) -> list[dict[str, object]]:
+        calls.append((name, split))
+        if isinstance(rows, Exception):
+            raise rows
+        return rows
+
+    library, errors = types.ModuleType("datasets"), types.ModuleType("datasets.exceptions")
+    library.load_dataset = load_dataset
+    errors.DatasetsError = type("DatasetsError", (Exception,), {})
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    monkeypatch.setitem(sys.modules, "datasets.exceptions", errors)
+    return calls
+
+
+def test_jsonl_is_read_with_all_its_fields(tmp_path: Path):
+    path = jsonl(tmp_path / "mine.jsonl", GOOD, "", {"question": "Is ice hot?", "answer": "no", "idx": 7})
+    assert load_questions(path) == (
+        Question("a", "Did a cat sit?", "A cat sat.", Label.YES, "tale"),
+        Question("7", "Is ice hot?", None, Label.NO, None),
+    )
+
+
+def test_csv_is_read_with_marks_quotes_and_line_breaks(tmp_path: Path):
+    text = '\ufeffQuestion,Answer,Passage\r\n"Is it ""so"",\nreally?",YES,"One\nTwo"\r\nIs ice hot?,0,\r\n'
+    first, second = load_questions(csv(tmp_path / "mine.csv", text))
+    assert (first.text, first.passage, first.gold) == ('Is it "so",\nreally?', "One\nTwo", Label.YES)
+    assert (second.text, second.passage, second.gold) == ("Is ice hot?", None, Label.NO)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        (True, Label.YES),
+        ("Yes", Label.YES),
+        (1, Label.YES),
+        ("TRUE ", Label.YES),
+        (False, Label.NO),
+        ("no", Label.NO),
+        (0, Label.NO),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_answers_are_read_in_their_usual_spellings(tmp_path: Path, answer: object, gold: Label | None):
+    assert load_questions(jsonl(tmp_path / "q.jsonl", {**GOOD, "answer": answer}))[0].gold == gold
+
+
+def test_a_question_without_an_answer_has_no_gold(tmp_path: Path):
+    assert load_questions(jsonl(tmp_path / "q.jsonl", {"question": "Is ice hot?"}))[0].gold is None
+
+
+def test_a_line_separator_within_a_text_is_no_new_line(tmp_path: Path):
+    path = jsonl(tmp_path / "q.jsonl", json.dumps({**GOOD, "passage": "One\u2028two\x85three"}, ensure_ascii=False))
+    assert load_questions(path)[0].passage == "One\u2028two\x85three"
+
+
+def test_an_id_made_from_content_stays_when_rows_are_added(tmp_path: Path):
+    row = {"question": "Is ice hot?", "answer": False}
+    (alone,) = load_questions(jsonl(tmp_path / "q.jsonl", row))
+    after = load_questions(jsonl(tmp_path / "q.jsonl", {"question": "Is fire hot?"}, row))
+    assert after[1] == alone and alone.id.startswith("q-")
+
+
+def test_the_passage_can_be_left_out_under_the_same_id(tmp_path: Path):
+    path = jsonl(tmp_path / "q.jsonl", GOOD, {"question": "Is ice hot?", "passage": "Ice is cold."})
+    bare = load_questions(path, with_passage=False)
+    assert [question.passage for question in bare] == [None, None]
+    assert [question.id for question in bare] == [question.id for question in load_questions(path)]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("{not json", "line 2: not JSON"),
+        ("[" * 100_000, "line 2: not JSON"),
+        ('["question"]', "line 2: not a JSON object"),
+        ('{"answer": true}', "line 2: no question"),
+        ('{"question": "  "}', "line 2: no question"),
+        ('{"question": ["a"]}', "line 2: question must be text"),
+        ('{"question": "Is it?", "passage": {"a": 1}}', "line 2: passage must be text"),
+        ('{"question": "Is it?", "answer": "maybe"}', "line 2: the answer 'maybe' is none of"),
+        ('{"question": "Is it?", "answer": 2}', "line 2: the answer '2' is none of"),
+        ('{"question": "Is it \\ud83d?"}', "line 2: question contains half of a character"),
+        (json.dumps(GOOD), "line 2: same question or id .a. as .*line 1"),
+    ],
+)
+def test_a_mistake_in_jsonl_is_named_with_its_line(tmp_path: Path, line: str, problem: str):
+    with pytest.raises(QuestionsError, match=problem) as caught:
+        load_questions(jsonl(tmp_path / "q.jsonl", GOOD, line))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("question,answer\nIs it?,yes\nIs it, really?,yes\n", "line 3: more fields than the header"),
+        ("question,answer\n\nIs it?,perhaps\n", "line 3: the answer 'perhaps'"),
+        ("query,answer\nIs it?,yes\n", "line 2: no question"),
+        (f'question\n"{"x" * 200_000}"\n', "not CSV"),
+        ("question,answer\n", "holds no questions"),
+        ("", "holds no questions"),
+    ],
+)
+def test_a_mistake_in_csv_is_named_with_its_line(tmp_path: Path, text: str, problem: str):
+    with pytest.raises(QuestionsError, match=problem):
+        load_questions(csv(tmp_path / "q.csv", text))
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path):
+    (tmp_path / "q.csv").write_bytes(b"question\nCaf\xe9?\n")
+    with pytest.raises(QuestionsError, match="not UTF-8"):
+        load_questions(tmp_path / "q.csv")
+
+
+@pytest.mark.parametrize("source", ["missing.jsonl", "missing.csv"])
+def test_a_missing_file_is_told(tmp_path: Path, source: str):
+    with pytest.raises(QuestionsError, match=r"cannot be read: No such file.* Check the path"):
+        load_questions(tmp_path / source)
+
+
+@pytest.mark.parametrize("source", ["questions", "my/file.txt/deep", "notes.txt", ""])
+def test_what_is_no_source_is_answered_with_the_choices(source: str):
+    with pytest.raises(QuestionsError, match=r"no source of questions.*boolq.*bundled.*--questions FILE\.jsonl"):
+        load_questions(source)
+
+
+def test_a_larger_limit_extends_a_smaller_one(tmp_path: Path):
+    path = jsonl(tmp_path / "q.jsonl", *({"question": f"Is {n} odd?"} for n in range(30)))
+    few, more, every = (load_questions(path, limit=limit, seed=3) for limit in (5, 12, 99))
+    assert more[:5] == few and len(set(more)) == 12 and len(every) == 30
+    assert load_questions(path, limit=5, seed=4) != few
+    with pytest.raises(QuestionsError, match="At least one"):
+        load_questions(path, limit=0)
+
+
+def test_boolq_comes_from_the_hub_with_its_passages(monkeypatch: pytest.MonkeyPatch):
+    rows: list[dict[str, object]] = [
+        {"question": "is ice hot", "passage": "Ice is cold.", "answer": False},
+        {"question": "is fire hot", "answer": True},
+    ]
+    calls = install_hub(monkeypatch, rows)
+    found = load_questions("boolq", split="train")
+    assert calls == [("google/boolq", "train")]
+    assert found[0] == Question("boolq-train-00000", "is ice hot", "Ice is cold.", Label.NO)
+    assert found[1].id == "boolq-train-00001" and found[1].gold == Label.YES
+
+
+def test_any_other_hub_name_is_asked_for_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    calls = install_hub(monkeypatch, [{"question": "is ice hot", "label": 0}])
+    assert load_questions("someone/yes-no_set.v2")[0] == Question("yes-no_set.v2-validation-00000", "is ice hot", None, Label.NO)
+    assert calls == [("someone/yes-no_set.v2", "validation")]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("Couldn't reach\nthe hub"), FileNotFoundError("no such dataset"), ValueError("Unknown split")]
+)
+def test_without_a_hub_the_file_option_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception):
+    install_hub(monkeypatch, error)
+    with pytest.raises(QuestionsError, match=r"google/boolq \(validation\) could not be loaded.*--questions FILE\.jsonl") as caught:
+        load_questions("boolq")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hub_row_without_a_question_is_named(monkeypatch: pytest.MonkeyPatch):
+    install_hub(monkeypatch, [{"text": "is ice hot"}])
+    with pytest.raises(QuestionsError, match="google/boolq, validation question 0: no question"):
+        load_questions("boolq")
+
+
+def test_the_bundled_files_are_read_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(module, "BUNDLED_FOLDER", tmp_path)
+    with pytest.raises(QuestionsError, match="bundled questions are not at .* choose --questions FILE"):
+        load_questions("bundled")
+    jsonl(tmp_path / "b.jsonl", {**GOOD, "id": "b"})
+    jsonl(tmp_path / "a.jsonl", GOOD)
+    assert [question.id for question in load_questions("bundled")] == ["a", "b"]
+    jsonl(tmp_path / "c.jsonl", GOOD)
+    with pytest.raises(QuestionsError, match="same question or id"):
+        load_questions("bundled")
+
+
+def passages_of(questions: tuple[Question, ...], ids: tuple[str, ...]) -> set[str]:
+    return {question.group for question in questions if question.id in ids}
+
+
+def test_a_split_is_close_to_its_fractions_and_shares_no_passage():
+    questions = make_questions(400)
+    splits = split_questions(questions, seed=7)
+    sides = (splits.train, splits.validation, splits.test)
+    np.testing.assert_allclose([len(side) for side in sides], [240, 60, 100], atol=2)
+    assert sorted(sum(sides, ())) == sorted(question.id for question in questions)
+    groups = [passages_of(questions, side) for side in sides]
+    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+
+
+def test_a_split_depends_on_the_seed_and_on_nothing_else():
+    questions = make_questions(60)
+    shuffled = tuple(questions[place] for place in np.random.default_rng(0).permutation(60))
+    one, other = split_questions(questions, seed=1), split_questions(shuffled, seed=1)
+    assert set(one.test) == set(other.test) and set(one.train) == set(other.train)
+    assert one.test == tuple(question.id for question in questions if question.id in one.test)
+    assert split_questions(questions, seed=2) != one
+
+
+def test_a_split_of_known_questions_stays():
+    assert split_questions(make_questions(10), seed=7) == Splits(("q0", "q1", "q2", "q3", "q6", "q7"), ("q4", "q5"), ("q8", "q9"))
+
+
+def test_added_questions_move_few_others():
+    before, after = split_questions(make_questions(400), seed=7), split_questions(make_questions(420), seed=7)
+    moved = sum(
+        len(set(old) - set(new))
+        for old, new in ((before.train, after.train), (before.validation, after.validation), (before.test, after.test))
+    )
+    assert moved <= 20
+
+
+def test_one_passage_with_other_spaces_and_case_is_one_group():
+    question = make_questions(1)[0]
+    same = replace(question, id="again", passage=question.passage.upper().replace(" ", "  "))
+    splits = split_questions((question, same, *make_questions(40)[2:]), seed=3)
+    assert any({question.id, "again"} <= set(side) for side in (splits.train, splits.validation, splits.test))
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.2, -0.2, 0.0)])
+def test_fractions_that_are_no_shares_are_refused(fractions: tuple[float, float, float]):
+    with pytest.raises(SettingsError, match="must sum to 1"):
+        split_questions(make_questions(4), seed=7, fractions=fractions)
+
+
+def test_counts_are_kept_and_validation_is_cut_from_training():
+    questions = make_questions(100)
+    splits = split_counts(questions, train=60, test=30, seed=7)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (48, 12, 30)
+    groups = [passages_of(questions, side) for side in (splits.train, splits.validation, splits.test)]
+    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+
+
+def test_the_test_side_does_not_depend_on_the_training_side():
+    questions = make_questions(100)
+    assert split_counts(questions, train=20, test=30, seed=7).test == split_counts(questions, train=60, test=30, seed=7).test
+
+
+def test_a_passage_is_cut_short_rather_than_shared():
+    splits = split_counts(make_questions(10), train=7, test=3, seed=7, validation_share=0)
+    assert len(splits.test) == 3 and len(splits.train) == 6 and splits.validation == ()
+
+
+@pytest.mark.parametrize(("train", "test", "problem"), [(8, 3, "there are 10"), (0, 3, "At least one"), (3, 0, "At least one")])
+def test_counts_that_cannot_be_met_are_refused(train: int, test: int, problem: str):
+    with pytest.raises(SettingsError, match=problem):
+        split_counts(make_questions(10), train=train, test=test, seed=7)
+
+
+def test_one_passage_cannot_serve_both_sides():
+    same = tuple(replace(question, passage="One.") for question in make_questions(4))
+    with pytest.raises(SettingsError, match="takes every passage"):
+        split_counts(same, train=1, test=1, seed=7)
