@@ -92,6 +92,14 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+AT_PLACE = """
+    JOIN entries e ON e.reply = p.id
+    JOIN recorded_experts x ON x.id = e.expert
+    JOIN recorded_questions q USING (recording, question)
+    WHERE (e.recording, question_id, x.name, previous_label) = (?, ?, ?, ?)
+"""
+"""Finds the reply `p` at one place of a recording."""
+
 KEEP_ONE_RECORDING: tuple[str, ...] = (
     "DELETE FROM entries WHERE recording != :recording",
     "DELETE FROM faults WHERE recording != :recording",

@@ -24,13 +24,14 @@ from der_core.config import ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.protocol import Request
 from der_core.recording import packing
-from der_core.recording.schema import APPLICATION_ID, KEEP_ONE_RECORDING, MIGRATIONS
+from der_core.recording.schema import APPLICATION_ID, AT_PLACE, KEEP_ONE_RECORDING, MIGRATIONS
 from der_core.recording.verification import find_problems
 from der_core.records import Label, Question, Reply
 
 Vectors = NDArray[np.float32]
 BUSY_S = 30.0
 """How long to wait for another process that is writing to the same file."""
+_FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
 
 
 @dataclass(frozen=True)
@@ -214,10 +215,12 @@ class Store:
 
     def find_reply(self, key: str) -> Reply | None:
         """Return the reply to the request of that key, None if it was never made."""
-        sql = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies JOIN frames f ON f.id = frame WHERE key = ?"
-        rows = self._rows(sql, packing.key_bytes(key))
-        with _as_recorded(self.path):
-            return packing.reply_from_row(rows[0]) if rows else None
+        return self._reply("WHERE key = ?", packing.key_bytes(key))
+
+    def reply_at(self, recording: str, call: Call) -> Reply | None:
+        """Return the reply at one place of a recording, None where nothing was recorded there."""
+        place = (self._recording_id(recording), call.question_id, call.expert, int(call.previous_label))
+        return self._reply(AT_PLACE, *place)
 
     def put_reply(self, recording: str, call: Call, request: Request, reply: Reply) -> None:
         """Keep a reply and its place in one transaction; a reply that is known already is not replaced."""
@@ -299,6 +302,11 @@ class Store:
             known = ", ".join(row[0] for row in self._rows("SELECT name FROM recordings ORDER BY id")) or "none"
             raise StoreError(f"{self.path} holds no recording named {name!r}; it holds: {known}.")
         return int(rows[0][0])
+
+    def _reply(self, which: str, *values: object) -> Reply | None:
+        rows = self._rows(f"{_FIND_REPLY} {which}", *values)
+        with _as_recorded(self.path):
+            return packing.reply_from_row(rows[0]) if rows else None
 
     def _place(self, recording: str, call: Call) -> tuple[int, int, int]:
         owner = self._recording_id(recording)

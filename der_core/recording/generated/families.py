@@ -100,7 +100,7 @@ class Deck:
     def _fresh_scene(self, build: Callable[[Random], Scene]) -> Scene:
         """The candidate whose passage is least like any earlier one."""
         scenes = [build(self._rng) for _ in range(_SCENES)]
-        scene = min(scenes, key=lambda scene: max((_share(_words(scene.passage), other) for other in self._passages), default=0.0))
+        scene = min(scenes, key=lambda scene: _likeness(_words(scene.passage), self._passages))
         self._passages.append(_words(scene.passage))
         return scene
 
@@ -119,7 +119,7 @@ class Deck:
             if filling.answer != answer or (family.name, filling.subject) in self._subjects:
                 continue
             text = capitalise(phrasing.format(**filling.slots))
-            if _is_new(_words(text), self._dealt):
+            if _likeness(_words(text), self._dealt) <= MAX_OVERLAP:
                 self._remember(family, filling, text)
                 return Draft(family.name, text, answer)
         return None
@@ -164,5 +164,5 @@ def _share(first: frozenset[str], second: frozenset[str]) -> float:
     return len(first & second) / len(first | second)
 
 
-def _is_new(words: frozenset[str], earlier: Sequence[frozenset[str]]) -> bool:
-    return all(_share(words, other) <= MAX_OVERLAP for other in earlier)
+def _likeness(words: frozenset[str], earlier: Sequence[frozenset[str]]) -> float:
+    return max((_share(words, other) for other in earlier), default=0.0)
