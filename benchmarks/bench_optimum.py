@@ -70,11 +70,12 @@ def _compare(routers: tuple[Baseline, ...], fitted: Part, test: Part, config: Tr
 
 
 def _part(n: int, rng: np.random.Generator) -> Part:
-    table = _random_table(n, rng)
+    table = made_up_table(n, rng)
     return Part(TableSource(table, fit_prices(table, "compute")), rng.normal(size=(n, DIMENSION)).astype(np.float32))
 
 
-def _random_table(n: int, rng: np.random.Generator) -> Table:
+def made_up_table(n: int, rng: np.random.Generator) -> Table:
+    """Return a table of `n` questions and four experts whose replies are drawn at random."""
     shape = (n, N_EXPERTS, N_LABELS)
     gold = rng.integers(1, 3, size=n)
     right = rng.random(shape) < np.linspace(0.6, 0.85, N_EXPERTS)[None, :, None]

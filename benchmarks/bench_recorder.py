@@ -53,14 +53,21 @@ class SleepingExpert:
 def main() -> None:
     """Record once, print the figures and write the result file."""
     experts = [SleepingExpert("first"), SleepingExpert("second")]
-    questions = [Question(f"q{i}", f"Is statement {i} true?", f"Passage {i}. " + "Some words. " * 40, Label.YES) for i in range(N_QUESTIONS)]
+    questions = [
+        Question(f"q{i}", f"Is statement {i} true?", f"Passage {i}. " + "Some words. " * 40, Label.YES) for i in range(N_QUESTIONS)
+    ]
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "r.sqlite") as store:
         start = time.perf_counter()
         replicas = {expert.spec.name: [expert] for expert in experts}
         record(store, "benchmark", questions, replicas, on_progress=lambda progress: None, stop=threading.Event())
         wall_s = time.perf_counter() - start
     busy_s, calls = sum(expert.busy_s for expert in experts), sum(expert.calls for expert in experts)
-    figures = {"calls": calls, "reply_ms": 1e3 * REPLY_S, "busy_share": busy_s / wall_s, "overhead_ms_per_call": 1e3 * (wall_s - busy_s) / calls}
+    figures = {
+        "calls": calls,
+        "reply_ms": 1e3 * REPLY_S,
+        "busy_share": busy_s / wall_s,
+        "overhead_ms_per_call": 1e3 * (wall_s - busy_s) / calls,
+    }
     report("recorder", figures)
 
 

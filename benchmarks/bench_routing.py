@@ -47,7 +47,11 @@ def _measure(config: TrainConfig, encoder: SentenceEncoder) -> dict[str, float]:
     first = seconds_of(first_step, N_STEPS)
     router = AgentRouter(trained, trained.state.question_vectors([table.questions[0]], encoder))
     later = seconds_of(lambda: router.choose(Situation.start(np.array([0]), table.n_experts)), N_STEPS)
-    return {"first_step_p50_ms": 1e3 * percentile(first, 50), "first_step_p95_ms": 1e3 * percentile(first, 95), "later_step_p95_ms": 1e3 * percentile(later, 95)}
+    return {
+        "first_step_p50_ms": 1e3 * percentile(first, 50),
+        "first_step_p95_ms": 1e3 * percentile(first, 95),
+        "later_step_p95_ms": 1e3 * percentile(later, 95),
+    }
 
 
 if __name__ == "__main__":

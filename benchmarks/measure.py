@@ -60,10 +60,11 @@ def commit() -> str:
 
 
 def machine() -> dict[str, Figure]:
-    """Return processor, cores this process may use, operating system and Python."""
+    """Return processor, cores this process may use, how many were busy in the last minute, operating system and Python."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "busy_cores": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }

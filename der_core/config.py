@@ -107,7 +107,9 @@ class RewardConfig:
 
     def check(self) -> None:
         """Raise SettingsError unless every weight is in range."""
-        _require(min(self.alpha, self.beta, self.gamma, self.repeat_penalty) >= 0, "alpha, beta, gamma and repeat_penalty cannot be negative.")
+        _require(
+            min(self.alpha, self.beta, self.gamma, self.repeat_penalty) >= 0, "alpha, beta, gamma and repeat_penalty cannot be negative."
+        )
         _require(0 < self.p0 <= 1, f"p0 must lie in (0, 1], not {self.p0}.")
         _require(self.shaping in get_args(Shaping), f"Unknown shaping {self.shaping!r}; choose from {', '.join(get_args(Shaping))}.")
 
@@ -160,11 +162,17 @@ class PPOConfig:
 
     def check(self) -> None:
         """Raise SettingsError unless every number is in range."""
-        _require(self.total_steps >= 1 and self.n_envs >= 1 and self.n_steps >= 1, "PPO needs at least one step, one environment and one rollout step.")
+        _require(
+            self.total_steps >= 1 and self.n_envs >= 1 and self.n_steps >= 1,
+            "PPO needs at least one step, one environment and one rollout step.",
+        )
         _require(self.batch_size >= 2 and self.n_epochs >= 1, "PPO needs batch_size >= 2 and n_epochs >= 1.")
         _require(0 < self.discount <= 1, f"discount must lie in (0, 1], not {self.discount}.")
         _require(self.learning_rate > 0, "learning_rate must be above 0.")
-        _require(0 < len(self.hidden) <= 4 and all(1 <= width <= 1024 for width in self.hidden), "hidden needs one to four layers of 1 to 1024 units.")
+        _require(
+            0 < len(self.hidden) <= 4 and all(1 <= width <= 1024 for width in self.hidden),
+            "hidden needs one to four layers of 1 to 1024 units.",
+        )
 
 
 @dataclass(frozen=True)

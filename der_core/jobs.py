@@ -168,7 +168,16 @@ class _Job:
         with self._lock:
             elapsed = (self._finished or self._clock()) - self._started
             return JobSnapshot(
-                self.id, self.kind, self.title, self.owner, self.state, self._report, tuple(self._history), elapsed, self._message, self._result
+                self.id,
+                self.kind,
+                self.title,
+                self.owner,
+                self.state,
+                self._report,
+                tuple(self._history),
+                elapsed,
+                self._message,
+                self._result,
             )
 
     def _finish(self, state: JobState, message: str, result: Any) -> None:  # Any: see JobSnapshot

@@ -115,12 +115,20 @@ def test_an_empty_reply_is_invalid_not_no():
         (httpx.RemoteProtocolError("gone"), HostUnreachable, "broke before a reply was complete"),
         (httpx.ReadError("reset"), HostUnreachable, "broke before a reply was complete"),
         (httpx.ReadTimeout("slow"), ExpertTimeout, "No complete reply from http://127.0.0.1:8080 in time"),
-        (httpx.Response(404, json={"error": {"message": "no such\nmodel"}}), ModelMissing, r"does not serve chats with tiny-model \(no such model\)"),
+        (
+            httpx.Response(404, json={"error": {"message": "no such\nmodel"}}),
+            ModelMissing,
+            r"does not serve chats with tiny-model \(no such model\)",
+        ),
         (httpx.Response(500, text="out of\nmemory"), ServerFault, r"failed with HTTP 500 \(out of memory\)"),
         (httpx.Response(503), ServerFault, r"failed with HTTP 503 \(no reason given\)"),
         (httpx.Response(400, json={"error": {"message": "exceeds the context"}}), ServerFault, "HTTP 400: exceeds the context"),
         (httpx.Response(401, json={"object": "error", "message": "no key"}), ServerFault, "HTTP 401: no key"),
-        (httpx.Response(302, headers={"location": "http://elsewhere"}), BadReply, "redirects to http://elsewhere; redirects are not followed"),
+        (
+            httpx.Response(302, headers={"location": "http://elsewhere"}),
+            BadReply,
+            "redirects to http://elsewhere; redirects are not followed",
+        ),
         (httpx.Response(200, text="<html>"), BadReply, "is not JSON"),
         (httpx.Response(200, json=[1]), BadReply, "is not a JSON object"),
         (httpx.Response(200, json={"choices": []}), BadReply, "not an OpenAI chat completion"),
@@ -142,7 +150,8 @@ def test_connection_faults_are_retried_with_doubled_pauses():
 
 
 @pytest.mark.parametrize(
-    ("answer", "tries"), [(httpx.ConnectError("refused"), 3), (httpx.ReadTimeout("slow"), 1), (httpx.Response(500), 1), (httpx.Response(404), 1)]
+    ("answer", "tries"),
+    [(httpx.ConnectError("refused"), 3), (httpx.ReadTimeout("slow"), 1), (httpx.Response(500), 1), (httpx.Response(404), 1)],
 )
 def test_only_connection_faults_are_worth_another_attempt(answer, tries):
     transport, calls = answering(answer)

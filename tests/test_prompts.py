@@ -89,7 +89,8 @@ def test_the_order_of_options_does_not_change_the_key():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"backend": "openai"}, {"model_digest": "sha256:2"}, {"messages": (("system", "é?"),)}, {"options": {"seed": 8, "max_tokens": 8}}]
+    "changes",
+    [{"backend": "openai"}, {"model_digest": "sha256:2"}, {"messages": (("system", "é?"),)}, {"options": {"seed": 8, "max_tokens": 8}}],
 )
 def test_anything_the_reply_depends_on_changes_the_key(changes):
     assert request(**changes).key != request().key

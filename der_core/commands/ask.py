@@ -8,18 +8,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from der_core.routing.router_file import load_router
-
 from der_core.commands.settings import ask_options, expert_specs
 from der_core.commands.terminal import complain, say
 from der_core.config import End, ExpertSpec
 from der_core.errors import ExpertError
+from der_core.evaluation.experiment import usable_end
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.live import Decision, LiveSource, route_events
+from der_core.routing.router_file import load_router
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
 HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /passage alone clears it, /quit ends."
@@ -28,7 +28,7 @@ HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /p
 def execute(arguments: argparse.Namespace) -> int:
     """Answer one question, or as many as are typed."""
     trained = load_router(Path(arguments.load_router))
-    end = arguments.end or default_end(trained)
+    end = arguments.end or usable_end(trained)
     with ExitStack() as stack:
         encoder: TextEncoder = SentenceEncoder(trained.state.encoder_id)
         if arguments.store:
@@ -39,12 +39,6 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.question:
             return answer(trained, experts, encoder, Question("typed", arguments.question, arguments.with_passage), end)
         return converse(trained, experts, encoder, end)
-
-
-def default_end(trained: TrainedRouter) -> End:
-    """Return the end rule for questions whose answer nobody knows: the router's own, or agreement for one trained on gold."""
-    own = trained.config.episode.end
-    return "agreement" if own == "gold" else own
 
 
 def specs_for(trained: TrainedRouter, given: Sequence[ExpertSpec], host: str) -> list[ExpertSpec]:

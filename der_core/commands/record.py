@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from der_core.commands.settings import ask_options, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
+from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.recording.questions import load_questions
@@ -42,10 +44,22 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     specs, options = expert_specs(arguments), ask_options(arguments)
     bar = ProgressBar("recording")
     with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
-        summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop)
+        meta = {"command": command_line(), "versions": installed_versions(), "machine": machine()}
+        summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop, meta=meta)
     bar.close()
     (say if summary.complete else complain)(summary.message)
     return summary
+
+
+def command_line() -> str:
+    """Return the command as it can be repeated elsewhere: files by their names, without the folders of this machine."""
+    return " ".join(["python -m der_core", *(_portable(word) for word in sys.argv[1:])])
+
+
+def _portable(word: str) -> str:
+    scheme = "gguf:" if word.startswith("gguf:") else ""
+    place = Path(word.removeprefix(scheme))
+    return scheme + place.name if place.exists() else word
 
 
 def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> None:

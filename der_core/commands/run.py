@@ -6,9 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from der_core.routing.router_file import load_router, save_router
-
-from der_core.commands.ask import converse, default_end, specs_for
+from der_core.commands.ask import converse, specs_for
 from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.record import record_questions
 from der_core.commands.settings import ask_options, expert_specs, train_config
@@ -16,7 +14,7 @@ from der_core.commands.terminal import complain, say, say_json
 from der_core.commands.train import train_with_progress
 from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
-from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report
+from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
 from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.opening import check_experts, open_experts
 from der_core.recording.questions import Splits, load_questions
@@ -25,6 +23,7 @@ from der_core.recording.table import Table, load_table
 from der_core.records import Label, Question
 from der_core.routing.cost import fit_prices
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.router_file import load_router, save_router
 from der_core.routing.trained import TrainedRouter
 
 HUB_SPLITS = ("train", "validation")
@@ -121,4 +120,4 @@ def talk(arguments: argparse.Namespace, router: TrainedRouter, encoder: TextEnco
     """Go on with typed questions."""
     specs = specs_for(router, expert_specs(arguments), arguments.host[0])
     with open_experts(specs, ask_options(arguments)) as experts:
-        converse(router, experts, encoder, default_end(router))
+        converse(router, experts, encoder, usable_end(router))

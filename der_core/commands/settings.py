@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from der_core.config import PRESETS, AskOptions, ExpertSpec, TrainConfig
 from der_core.experts.presets import parse_experts
@@ -50,5 +51,5 @@ def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
     return parse_experts(arguments.experts, host=arguments.host[0])
 
 
-def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, object]:
+def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:  # Any: values of different options
     return {field: getattr(arguments, option) for option, field in names.items() if getattr(arguments, option) is not None}

@@ -99,10 +99,14 @@ class Comparison:
             raise SettingsError(f"No router named {name!r} was compared; choose from {', '.join(row.name for row in self.rows)}.")
         return found
 
+    @property
+    def learned(self) -> Row | None:
+        """The row of the learned router: the first deployable one given, so that no choice is made on these questions."""
+        return next((row for row in self.rows if row.family == "learned" and not row.oracle), None)
+
     def headline(self) -> str:
         """Return in plain words which deployable router is best, and whether learning to route paid."""
-        best = self.deployable[0]
-        learned = next((row for row in self.deployable if row.family == "learned"), None)
+        best, learned = self.deployable[0], self.learned
         if learned is None:
             return f"The best router that needs no gold answer is {_figure(best)}, on {best.n} questions. No learned router is among them."
         opening = f"A simple baseline wins: {_figure(best)}" if best is not learned else "The learned router comes first"

@@ -15,6 +15,7 @@ from der_core.config import End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
+from der_core.evaluation.rollout import rollout
 from der_core.recording.questions import Splits, split_counts, split_questions
 from der_core.recording.table import Table
 from der_core.records import Question
@@ -25,6 +26,11 @@ from der_core.routing.sources import TableSource
 from der_core.routing.stopping import calibrate_confidence
 from der_core.routing.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
 
+AGENT = "DER"
+"""Name of the learned router in a comparison, under the end rule it would be used with."""
+GOLDLESS_ENDS: tuple[End, ...] = ("agreement", "confidence", "never")
+"""End rules that an agent trained with gold stop can run under where nobody knows the gold answer."""
+END_RESULT = "end_without_gold"
 CONFIDENCE_TARGET = 0.9
 """Share of right answers aimed at among confident replies, where end `confidence` is calibrated."""
 
@@ -59,9 +65,8 @@ class Evaluation:
 
     @property
     def traced(self) -> str:
-        """Name of the row whose routes are worth showing: the best deployable learned one, else the best deployable one."""
-        rows = self.comparison.deployable
-        return next((row.name for row in rows if row.family == "learned"), rows[0].name)
+        """Name of the row whose routes are worth showing: the learned router, else the best deployable one."""
+        return self.comparison.learned.name if self.comparison.learned else self.comparison.deployable[0].name
 
 
 def choose_splits(questions: Sequence[Question], seed: int, train: int | None, test: int | None) -> Splits:
@@ -114,15 +119,38 @@ def accuracy_per_cost(reward: RewardConfig) -> float:
     return reward.alpha / gain
 
 
-def agent_routers(router: TrainedRouter, parts: Parts, encoder: TextEncoder, name: str = "DER") -> list[AgentRouter]:
-    """Return the trained agent as it ends by itself and, where that needs the gold answer, under every rule that does not."""
-    vectors = router.state.question_vectors(parts.test.questions, encoder)
-    own = router.config.episode.end
-    if own != "gold":
+def agent_routers(router: TrainedRouter, questions: Sequence[Question], encoder: TextEncoder, name: str = AGENT) -> list[AgentRouter]:
+    """Return the trained agent, named `name`, under the end rule it would be used with; it needs no gold answer.
+
+    An agent trained with gold stop comes with it (the oracle) and with the other rules as well, each under
+    a name of its own.
+    """
+    vectors = router.state.question_vectors(questions, encoder)
+    if router.config.episode.end != "gold":
         return [AgentRouter(router, vectors, name=name)]
-    ends: tuple[End, ...] = ("agreement", "confidence", "never")
-    gold = AgentRouter(router, vectors, name=f"{name}, gold stop")
-    return [gold, *(AgentRouter(router, vectors, end=end, name=f"{name}, {end}") for end in ends)]
+    chosen = usable_end(router)
+    others = [AgentRouter(router, vectors, end=end, name=f"{name}, {end}") for end in GOLDLESS_ENDS if end != chosen]
+    return [AgentRouter(router, vectors, end=chosen, name=name), *others, AgentRouter(router, vectors, name=f"{name}, gold stop")]
+
+
+def usable_end(router: TrainedRouter) -> End:
+    """Return the end rule for questions whose answer nobody knows: the router's own or, for one trained with gold stop, the one chosen on validation."""
+    own = router.config.episode.end
+    chosen = router.results.get(END_RESULT, GOLDLESS_ENDS[0])
+    return next((end for end in GOLDLESS_ENDS if end == chosen), GOLDLESS_ENDS[0]) if own == "gold" else own
+
+
+def choose_end(router: TrainedRouter, validation: Table, encoder: TextEncoder) -> End:
+    """Return the rule without gold under which the agent does best on the validation questions: accuracy less the worth of cost."""
+    source = TableSource(validation, router.prices, router.thresholds)
+    vectors = router.state.question_vectors(validation.questions, encoder)
+    weight = accuracy_per_cost(router.config.reward)
+
+    def utility(end: End) -> float:
+        run = rollout(AgentRouter(router, vectors, end=end), source, router.config.reward)
+        return float(run.correct.mean() - weight * run.costs.sum(axis=1).mean())
+
+    return max(GOLDLESS_ENDS, key=utility)
 
 
 def train(
@@ -135,15 +163,19 @@ def train(
 ) -> TrainedRouter:
     """Return a router trained on the training questions.
 
-    Its confidence threshold, for routes that are to end on confidence, is calibrated on the validation questions.
+    The validation questions calibrate its confidence threshold (unless it trained with that end, and so with
+    the threshold of `config`) and, for one trained with gold stop, choose the end rule for use.
     """
     from der_core.routing.agent.training import train_router  # late: it imports torch
 
     router = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
     if config.episode.end == "confidence":
         return router
-    episode = replace(router.config.episode, confidence=calibrated_confidence(parts, router))
-    return replace(router, config=replace(router.config, episode=episode))
+    episode = replace(router.config.episode, confidence=calibrated_confidence(parts.validation, router))
+    calibrated = replace(router, config=replace(router.config, episode=episode))
+    if config.episode.end != "gold":
+        return calibrated
+    return replace(calibrated, results={END_RESULT: choose_end(calibrated, parts.validation, encoder)})
 
 
 def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Evaluation:
@@ -155,7 +187,7 @@ def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, en
     if router is not None:
         check_experts_match(router, parts.test.experts)
         _check_unseen(router, parts)
-        learned = agent_routers(router, parts, encoder)
+        learned = agent_routers(router, parts.test.questions, encoder)
     arena = build_arena(parts, router, config, encoder)
     prices = fit_all_prices(parts.training, config.calibration_samples)
     comparison = compare(
@@ -186,9 +218,9 @@ def report(
     return build_report(run, n_traces)
 
 
-def calibrated_confidence(parts: Parts, router: TrainedRouter) -> float:
+def calibrated_confidence(validation: Table, router: TrainedRouter) -> float:
     """Return the confidence from which replies to validation questions are right nine times in ten, between 0.5 and 1."""
-    source = TableSource(parts.validation, router.prices, router.thresholds)
+    source = TableSource(validation, router.prices, router.thresholds)
     return min(1.0, max(0.5, calibrate_confidence(source, CONFIDENCE_TARGET).threshold))
 
 

@@ -80,6 +80,7 @@ def stop_stats(labels: Codes, correct: Flags, reasons: Codes, gold: Codes) -> St
     by_choice = (reasons != StopReason.T_MAX) & (reasons != StopReason.GOING_ON)
     right = (labels == gold[:, None]) & (labels > 0)
     was_last = np.arange(t_max) == calls[:, None] - 1
+    # The last call that T_max allows ends the route whoever wants it: nothing to recall there.
     free_to_end = right & (np.arange(t_max) < t_max - 1)
     return StopStats(
         rate=mean(by_choice) if t_max > 1 else math.nan,

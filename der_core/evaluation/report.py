@@ -162,7 +162,7 @@ def _row(row: Row) -> Json:
 
 
 def _traces(run: Evaluated, n_traces: int) -> Json:
-    rollout = run.comparison.rollouts[run.traced]
+    rollout = run.comparison.rollouts[run.comparison.row(run.traced).name]
     names = [spec.name for spec in run.table.experts]
     n_actions = 0 if rollout.probabilities is None else rollout.probabilities.shape[2]
     questions = [_trace(rollout, run.test.table, names, i) for i in range(min(n_traces, len(rollout.rows)))]

@@ -52,6 +52,7 @@ class Rollout:
 
     def at_calls(self, table_values: Floats) -> Floats:
         """Look up values of shape [questions, N, 4] at every call, shape [Q, T]; 0 where there was none."""
+        # Where nobody was asked, expert 0 stands in so that the look-up is one; its value is thrown away.
         values = table_values[self.rows[:, None], np.maximum(self.experts, 0), self.shown]
         return np.where(self.asked, values, 0.0)
 

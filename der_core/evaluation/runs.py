@@ -21,9 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from der_core.routing.router_file import load_router, save_router
-
 from der_core.errors import DerError
+from der_core.routing.router_file import load_router, save_router
 from der_core.routing.trained import TrainedRouter
 
 Report = dict[str, Any]  # Any: a JSON object, see report_schema.json
@@ -129,8 +128,8 @@ class RunStore:
             raise UnknownRun(f"{run_id!r} is not the id of a run.")
         return self.root / run_id
 
-    def _folders(self) -> list[Path]:
-        return [folder for folder in self.root.iterdir() if _ID.match(folder.name)] if self.root.is_dir() else []
+    def _folders(self) -> tuple[Path, ...]:
+        return tuple(folder for folder in self.root.iterdir() if _ID.match(folder.name)) if self.root.is_dir() else ()
 
     def _free_id(self, name: str, created: datetime) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"

@@ -88,6 +88,7 @@ def mcnemar_exact(a: ArrayLike, b: ArrayLike) -> float:
     The questions on which exactly one of them is right are tosses of a fair coin under that hypothesis;
     p is twice the smaller binomial tail, at most 1, and 1 where they never differ.
     """
+    # Whole numbers, not scipy: exact for any number of questions, and nothing heavy to import.
     first, second = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
     only_a, only_b = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     tosses = only_a + only_b

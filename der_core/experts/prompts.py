@@ -18,11 +18,11 @@ PROMPT_VERSION = 1
 
 _ROLE: dict[Style, str] = {
     "direct": "You answer questions with one word: yes or no.",
-    "reason": 'You answer yes/no questions. You first give a reason in one short sentence, then a last line "Answer: yes" or "Answer: no".',
+    "reason": "You answer yes/no questions. Your reply has two lines: first a reason, then the answer, yes or no.",
 }
 _CLOSING: dict[Style, str] = {
     "direct": "Answer with one word, yes or no.",
-    "reason": 'Write one short sentence of reasoning, then a last line "Answer: yes" or "Answer: no".',
+    "reason": "Reply in two lines:\nReason: (one short sentence)\nAnswer: (yes or no)",
 }
 _ADVICE: dict[Label, str] = {
     Label.YES: "Another model thinks that the answer is yes. What is your own answer?",

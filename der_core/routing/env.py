@@ -77,7 +77,8 @@ class DerEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def _observation(self) -> NDArray[np.float32]:
         assert self._now is not None
-        return self.state.observe(self.vectors, self._now)[0]
+        observation: NDArray[np.float32] = self.state.observe(self.vectors, self._now)[0]
+        return observation
 
     def _next_row(self) -> int:
         if not self._order:
@@ -99,4 +100,4 @@ def _info(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-gymnasium.register(id=ENV_ID, entry_point=DerEnv)
+gymnasium.register(id=ENV_ID, entry_point="der_core.routing.env:DerEnv")

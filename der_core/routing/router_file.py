@@ -89,7 +89,7 @@ def _unpack(body: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             return {info.filename: _unpack_member(archive, info) for info in _members(archive)}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
         raise RouterFileError(
             "The file is not a whole zip of a router. Choose a file saved by this program, or export it again."
         ) from error

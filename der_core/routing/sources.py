@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from der_core.recording.table import Table
+from der_core.records import N_LABELS
 from der_core.routing.cost import Prices
 from der_core.routing.process import Codes, Flags, Floats, Ints, Replies
 from der_core.routing.thresholds import centre
@@ -23,13 +24,20 @@ class TableSource:
         self.prices = prices
         self.thresholds = borders
         self.n_experts = table.n_experts
-        self.labels: Codes = self.table.labels
-        self.quality: Floats = self.table.quality.astype(np.float64)
-        self.p_yes: Floats = centre(table.p_yes, borders[None, :, None])
-        self.costs: Floats = prices.table_costs(table)
-        self.seconds: Floats = prices.table_seconds(table)
+        self.labels: Codes = np.ascontiguousarray(self.table.labels)
+        self.quality: Floats = np.ascontiguousarray(self.table.quality, dtype=np.float64)
+        self.p_yes: Floats = np.ascontiguousarray(centre(table.p_yes, borders[None, :, None]))
+        self.costs: Floats = np.ascontiguousarray(prices.table_costs(table))
+        self.seconds: Floats = np.ascontiguousarray(prices.table_seconds(table))
 
     def ask(self, rows: Ints, experts: Ints, previous: Codes, asked: Flags) -> Replies:
         """Return the recorded replies, shape [B] each; `asked` makes no difference here."""
-        at = (rows, experts, previous)
-        return Replies(self.labels[at], self.p_yes[at], self.costs[at], self.seconds[at], self.quality[at])
+        # One flat index into contiguous arrays: several times faster than three indices for each.
+        at = (rows * self.n_experts + experts) * N_LABELS + previous
+        return Replies(
+            labels=self.labels.ravel()[at],
+            p_yes=self.p_yes.ravel()[at],
+            costs=self.costs.ravel()[at],
+            seconds=self.seconds.ravel()[at],
+            quality=self.quality.ravel()[at],
+        )

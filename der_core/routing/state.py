@@ -42,7 +42,8 @@ class Projection:
 
         Directions without variance are dropped, so k may be below `components`, down to 0.
         """
-        mean = vectors.mean(axis=0)
+        # In double precision: the rounding error of a single-precision mean would pass for a direction of its own.
+        mean = vectors.mean(axis=0, dtype=np.float64)
         _, singular, directions = np.linalg.svd(vectors - mean, full_matrices=False)
         spread = singular / np.sqrt(len(vectors))
         kept = int(np.sum(spread[:components] > 1e-6))

@@ -16,6 +16,7 @@ from der_core.routing.process import Floats
 from der_core.routing.sources import TableSource
 
 ALWAYS_STOP, NEVER_STOP = 0.0, np.inf
+_N_STARTS = 12
 _MAX_SWEEPS = 20  # coordinate ascent settles after two or three; the bound only guards against cycling on ties
 
 
@@ -64,11 +65,17 @@ def fit_stop_thresholds(sure: Floats, utility: Floats) -> Floats:
 
     `sure[q, t]` is the confidence of the reply at step t of a fixed order, `utility[q, t]` the worth of
     ending question q there; a route stops at the first step whose threshold it reaches, else at the last.
-    Coordinate ascent on mean utility, from the last threshold to the first: each threshold is the exact
-    best given the others (midpoints between neighbouring values, always, never); the whole may be a local
-    optimum. Among equally good thresholds the highest is taken.
+    Coordinate ascent on mean utility from several starts: each threshold is the exact best given the
+    others (midpoints between neighbouring values, always, never); with more than one threshold the whole
+    may be a local optimum.
     """
-    thresholds = np.full(sure.shape[1] - 1, NEVER_STOP)
+    levels = [NEVER_STOP, *np.quantile(sure, np.linspace(1, 0, _N_STARTS - 1))]
+    fits = [_ascend(sure, utility, np.full(sure.shape[1] - 1, level)) for level in levels]
+    return max(fits, key=lambda thresholds: round(_worth(sure, utility, thresholds), 12))
+
+
+def _ascend(sure: Floats, utility: Floats, thresholds: Floats) -> Floats:
+    """Improve one threshold at a time, last to first, until none can be. Among equally good ones the highest is taken."""
     for _ in range(_MAX_SWEEPS):
         before = thresholds.copy()
         for t in reversed(range(len(thresholds))):
@@ -78,6 +85,10 @@ def fit_stop_thresholds(sure: Floats, utility: Floats) -> Floats:
         if np.array_equal(before, thresholds):
             break
     return thresholds
+
+
+def _worth(sure: Floats, utility: Floats, thresholds: Floats) -> float:
+    return float(utility[np.arange(len(sure)), stop_steps(sure, thresholds)].mean())
 
 
 def stop_steps(sure: Floats, thresholds: Floats) -> NDArray[np.int64]:

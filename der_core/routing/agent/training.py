@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from der_core.config import PPOConfig, TrainConfig
@@ -112,7 +113,7 @@ def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared
     return Prepared(process, state, vectors, prices, thresholds)
 
 
-def build_model(env: TableVecEnv, config: TrainConfig) -> PPO:
+def build_model(env: VecEnv, config: TrainConfig) -> PPO:
     """Return PPO with the hyper-parameters of `config`, silent, its network and `env` seeded."""
     ppo = config.ppo
     model = PPO(

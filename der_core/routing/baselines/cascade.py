@@ -27,6 +27,7 @@ class Cascade(Baseline):
 
     def choose(self, now: Situation) -> Choice:
         """Choose STOP where the last reply is confident enough, else the next expert of the order."""
+        # Before the first reply there is nothing to be confident in.
         border = np.concatenate([[np.inf], self.thresholds])[now.step]
         enough = confidence(now.p_yes, now.label) >= border
         return Choice(np.where(enough, now.tried.shape[1], np.asarray(self.order)[now.step]))

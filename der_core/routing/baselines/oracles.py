@@ -44,6 +44,7 @@ def _cheapest_right(name: str, source: TableSource, episode: EpisodeConfig) -> C
 def _cheapest_actions(source: TableSource, t_max: int) -> Ints:
     """Backward induction on the cost still to pay until a right answer; infinite where none can be reached."""
     n, stop = source.table.n_questions, source.n_experts
+    # What was not recorded must not look cheap.
     costs = np.where(np.isnan(source.costs), np.inf, source.costs)
     right = source.labels == source.table.gold[:, None, None]
     rest: Floats = np.full((n, N_LABELS), np.inf)

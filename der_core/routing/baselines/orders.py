@@ -99,6 +99,7 @@ def _tried_orders(source: TableSource, t_max: int) -> Iterator[_Tried]:
     longest = [_Tried((), np.zeros(n, dtype=np.int8), np.zeros(n))]
     n_tried = 0
     for _ in range(t_max):
+        # Counted before they are built: at T_max 10 there would be millions.
         n_tried += len(longest) * source.n_experts
         if n_tried > MAX_ORDERS:
             return

