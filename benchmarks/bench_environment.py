@@ -57,16 +57,16 @@ def made_up_replies(questions: tuple[Question, ...], n_experts: int) -> Table:
     gold = np.array([question.gold or Label.YES for question in questions])[:, None, None]
     labels = np.where(rng.random(shape) < 2 / 3, gold, 3 - gold).astype(np.int8)
     sure = rng.uniform(0.5, 1.0, size=shape)
-    seconds = (0.05 * np.arange(1, n_experts + 1)[None, :, None] * rng.uniform(0.8, 1.2, size=shape)).astype(np.float32)
+    half = (0.025 * np.arange(1, n_experts + 1)[None, :, None] * rng.uniform(0.8, 1.2, size=shape)).astype(np.float32)
     return Table(
         questions=questions,
         experts=tuple(ExpertSpec(f"expert {i}", "ollama", f"model-{i}", params_billions=1.0 + i) for i in range(n_experts)),
         labels=labels,
         p_yes=np.where(labels == Label.YES, sure, 1 - sure).astype(np.float32),
         load_s=np.zeros(shape, dtype=np.float32),
-        prompt_s=seconds / 2,
-        generation_s=seconds / 2,
-        wall_s=seconds,
+        prompt_s=half,
+        generation_s=half,
+        wall_s=half + half,
         prompt_tokens=rng.integers(80, 160, size=shape).astype(np.int32),
         cached_tokens=np.zeros(shape, dtype=np.int32),
         generated_tokens=np.full(shape, 2, dtype=np.int32),

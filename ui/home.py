@@ -11,6 +11,7 @@ from der_core.evaluation.runs import RunStore
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_STORE = ROOT / "assets" / "demo.sqlite"
 HOME_VARIABLE = "DER_HOME"
+REMOTE_VARIABLE = "DER_ALLOW_REMOTE"
 DEMO_NAME = "demo"
 
 
@@ -47,3 +48,8 @@ def gguf_folder() -> Path | None:
     """Return the folder of the user's own GGUF files, $DER_GGUF, None where it is not set or not a folder."""
     value = os.environ.get("DER_GGUF")
     return Path(value) if value and Path(value).is_dir() else None
+
+
+def allow_remote() -> bool:
+    """Return whether experts on other computers may be called: only where $DER_ALLOW_REMOTE is 1."""
+    return os.environ.get(REMOTE_VARIABLE) == "1"

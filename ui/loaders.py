@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 
-from der_core.config import DEFAULT_ENCODER, TrainConfig
+from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
@@ -24,9 +25,19 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 def stamp(path: Path) -> Stamp:
-    """Return the state of a file, () where there is none."""
-    places = (path, path.with_name(path.name + "-wal"))
-    return tuple((state.st_size, state.st_mtime_ns) for place in places if place.exists() for state in [place.stat()])
+    """Return the state of a file, () where there is none.
+
+    An empty write-ahead log is left out: it appears when the file is merely opened for reading.
+    """
+    states = (_state(place) for place in (path, path.with_name(path.name + "-wal")))
+    return tuple((state.st_size, state.st_mtime_ns) for state in states if state is not None and state.st_size)
+
+
+def _state(place: Path) -> os.stat_result | None:
+    try:
+        return place.stat()
+    except FileNotFoundError:  # a log disappears when its last reader closes it
+        return None
 
 
 def recordings() -> list[RecordingRef]:
@@ -46,7 +57,7 @@ def load(ref: RecordingRef) -> Table:
     return _table(ref.file, ref.name, stamp(ref.file))
 
 
-def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = 7) -> Parts:
+def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLIT_SEED) -> Parts:
     """Return the recording cut by `splits`, or by shares under `seed`."""
     table = load(ref)
     return cut(table, splits or choose_splits(table.questions, seed, None, None))
@@ -63,6 +74,11 @@ def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -
     """Return an encoder that looks in the recording's store, then in the user's own, and only then loads the model."""
     encoder: TextEncoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
     return CachedEncoder(encoder, _kept_open(ref.file, shipped=True)) if ref and ref.shipped else encoder
+
+
+def live_encoder(name: str = DEFAULT_ENCODER) -> TextEncoder:
+    """Return the encoder itself, for what people type: nothing of it is kept."""
+    return _sentence_encoder(name)
 
 
 def runs() -> tuple[Run, ...]:
@@ -90,7 +106,7 @@ def run_recording(run_id: str) -> RecordingRef | None:
 def run_evaluation(run_id: str) -> Evaluation | None:
     """Return the held-out comparison of a run, routes included; None where its recording is gone."""
     ref = run_recording(run_id)
-    return None if ref is None else _evaluation(str(run_store().root), run_id, ref, stamp(ref.file))
+    return None if ref is None else _evaluation(str(run_store().root), run_id, ref)
 
 
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
@@ -148,7 +164,8 @@ def _router(root: str, run_id: str) -> TrainedRouter:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing with every baseline")
-def _evaluation(root: str, run_id: str, ref: RecordingRef, state: Stamp) -> Evaluation:
+def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
+    # No stamp: a run names its data by hash, so whatever else happens to the file changes nothing.
     document, router = run_report(run_id), run_router(run_id)
     splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
     return evaluate(load_parts(ref, splits), router, router.config, text_encoder(ref, router.config.encoder))
@@ -156,4 +173,4 @@ def _evaluation(root: str, run_id: str, ref: RecordingRef, state: Stamp) -> Eval
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")
 def _baselines(ref: RecordingRef, state: Stamp, config: TrainConfig) -> Evaluation:
-    return evaluate(load_parts(ref, seed=config.seed), None, config, text_encoder(ref, config.encoder))
+    return evaluate(load_parts(ref), None, config, text_encoder(ref, config.encoder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NoReturn
 
 import pandas as pd
@@ -29,7 +30,12 @@ def stop_with(sentence: str, page: str | None = None, label: str = "") -> NoRetu
 
 def notice(error: DerError) -> None:
     """Show an error of ours as the one line that it is."""
-    st.error(str(error), icon=":material/error:")
+    st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Return a sentence that may quote a server or a file, so that Markdown shows it and does nothing else with it; `code` stays code."""
+    return re.sub(r"([\\\[\]!<*$~#])", r"\\\1", text)
 
 
 def show_text(text: str) -> None:
@@ -65,9 +71,9 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def table_behind(frame: pd.DataFrame, name: str) -> None:
+def table_behind(frame: pd.DataFrame, name: str, title: str = "Table behind this chart") -> None:
     """Offer the table behind a chart, to look at and to download as CSV; `name` is the file's stem."""
-    with st.expander("Table behind this chart", icon=":material/table:"):
+    with st.expander(title, icon=":material/table:"):
         st.dataframe(frame, hide_index=True, width="stretch")
         st.download_button(
             "Download CSV",

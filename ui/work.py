@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import streamlit as st
 
-from der_core.config import AskOptions, ExpertSpec, TrainConfig
+from der_core.config import SPLIT_SEED, AskOptions, ExpertSpec, TrainConfig
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
@@ -16,6 +18,7 @@ from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
 from der_core.routing.trained import TrainingProgress
+from ui.encoding import EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
 from ui.loaders import load, text_encoder
 
@@ -33,17 +36,43 @@ def latest(kind: str) -> JobSnapshot | None:
     return board().latest(kind)
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training was started with; the first record of its history, before the curve points."""
+
+    recording: str
+    experts: tuple[str, ...]
+    config: TrainConfig
+
+
+def this_tab() -> str:
+    """Return the name under which this browser tab owns the jobs that it starts."""
+    name: str = st.session_state.setdefault("work_tab", f"tab {secrets.token_hex(2)}")
+    return name
+
+
 def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str) -> str:
-    """Start a training on a recording; it ends as a run. Returns the job's id; JobBusy while another one trains."""
+    """Start a training on a recording. Returns the job's id; JobBusy while another one trains.
+
+    It ends as a run whose id is the job's result; stopped early it keeps what was learned, None before the first update.
+    """
     table, encoder = load(ref), text_encoder(ref, config.encoder)
     folder = run_store()
-    splits = choose_splits(table.questions, config.seed, None, None)
+    splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 
-    def work(job: JobHandle) -> str:
+    def work(job: JobHandle) -> str | None:
         parts = cut(table, splits)
-        job.report(0.0, None, "Encoding the questions")
-        router = train(parts, config, encoder, on_progress=lambda progress: _report_training(job, progress), stop=job.stop)
-        job.report(1.0, None, "Comparing with every baseline")
+        watched = WatchedEncoder(encoder, job.stop, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
+        plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
+        job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
+        try:
+            watched.encode(list(dict.fromkeys(text for question in table.questions for text in (question.text, question.passage or ""))))
+            router = train(parts, config, watched, on_progress=lambda progress: _report_training(job, progress), stop=job.stop)
+        except EncodingStopped:
+            return None
+        if not router.curves:
+            return None
+        job.report(1.0, None, "Comparing with every baseline, which takes a few seconds")
         evaluation = evaluate(parts, router, router.config, encoder)
         document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
         return folder.save(router, document, name).id
@@ -51,11 +80,15 @@ def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_ut
     return board().start(TRAINING, f"Training “{name}”", work, owner)
 
 
-def start_recording(recording: str, questions: Sequence[Question], specs: Sequence[ExpertSpec], options: AskOptions, owner: str) -> str:
-    """Start (or go on with) a recording. Returns the job's id; JobBusy while another one records."""
+def start_recording(
+    recording: str, load_questions: Callable[[], Sequence[Question]], specs: Sequence[ExpertSpec], options: AskOptions, owner: str
+) -> str:
+    """Start (or go on with) a recording; its questions are loaded in the background. Returns the job's id; JobBusy while another one records."""
     place = store_file()
 
     def work(job: JobHandle) -> Summary:
+        job.report(0.0, None, "Loading the questions")
+        questions = load_questions()
         with ExitStack() as stack:
             store = stack.enter_context(Store.open(place))
             experts: list[Expert] = stack.enter_context(open_experts(specs, options))
@@ -64,6 +97,10 @@ def start_recording(recording: str, questions: Sequence[Question], specs: Sequen
             return record(store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta)
 
     return board().start(RECORDING, f"Recording “{recording}”", work, owner)
+
+
+def _report_encoding(job: JobHandle, done: int, total: int, eta_s: float) -> None:
+    job.report(done / total, eta_s, f"Encoding the questions: {done:,} of {total:,} texts")
 
 
 def _report_training(job: JobHandle, progress: TrainingProgress) -> None:

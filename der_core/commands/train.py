@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from der_core.routing.router_file import save_router
-
 from der_core.commands.record import stop_on_interrupt
 from der_core.commands.settings import train_config
 from der_core.commands.terminal import ProgressBar, say
@@ -16,6 +14,7 @@ from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.reward import describe_preference
+from der_core.routing.router_file import save_router
 from der_core.routing.trained import TrainedRouter, TrainingProgress
 
 
@@ -31,11 +30,11 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def load_parts(store: Store, arguments: argparse.Namespace) -> tuple[Table, Parts]:
-    """Return the recording as a table, and cut by the options' seed and sizes."""
+    """Return the recording as a table, and cut by the options' split seed and sizes."""
     table = load_table(store, arguments.recording)
     if table.n_left_out:
         say(f"{table.n_left_out} questions are not completely recorded and stay out.")
-    return table, cut(table, choose_splits(table.questions, arguments.seed, arguments.train_samples, arguments.eval_samples))
+    return table, cut(table, choose_splits(table.questions, arguments.split_seed, arguments.train_samples, arguments.eval_samples))
 
 
 def train_with_progress(parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:

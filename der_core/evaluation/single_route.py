@@ -12,7 +12,7 @@ import numpy as np
 
 from der_core.config import EpisodeConfig, RewardConfig
 from der_core.evaluation.rollout import Rollout, rollout
-from der_core.records import Label, Question, Reply, Route, Step
+from der_core.records import Label, Reply, Route, Step
 from der_core.routing.baselines import Plan
 from der_core.routing.baselines.oracles import exact_optimum
 from der_core.routing.live import Decision, LiveSource, route_events
@@ -51,23 +51,23 @@ class FirstReply:
     quality: float
 
 
-def retrace(run: Rollout, row: int, source: LiveSource, reward: RewardConfig, episode: EpisodeConfig) -> Iterator[Decision | Step | Route]:
+def retrace(run: Rollout, row: int, source: LiveSource, reward: RewardConfig) -> Iterator[Decision | Step | Route]:
     """Yield the events of route `row` of a rollout, as `route_events` would have told them.
 
-    `source` holds the question of that route as its only one. The reason for stopping is the rollout's, since
-    the rules of its router are not known here; `episode` only has to be that of the run.
+    `source` holds the question of that route as its only one. The rules of its router are not known here: who
+    was asked and why it ended are taken from the rollout.
     """
     reason = StopReason(int(run.reasons[row]))
-    for event in route_events(source.questions[0], _plan(run, row, source.n_experts, episode), source, reward):
+    for event in route_events(source.questions[0], _plan(run, row, source.n_experts), source, reward):
         yield replace(event, stop_reason=reason.words) if isinstance(event, Route) else event
 
 
-def _plan(run: Rollout, row: int, n_experts: int, episode: EpisodeConfig) -> Plan:
+def _plan(run: Rollout, row: int, n_experts: int) -> Plan:
     """The router that does again what was done in one route, under rules that let it."""
     calls, stopped = int(run.calls[row]), run.reasons[row] == StopReason.STOP_ACTION
     asked = run.experts[row, :calls].astype(np.int64)
     actions = np.append(asked, n_experts) if stopped else asked
-    rules = RouteRules(replace(episode, t_max=len(actions), end="never", no_repeat=False), transfer=not _answers_hidden(run, row))
+    rules = RouteRules(EpisodeConfig(t_max=len(actions), end="never", no_repeat=False), transfer=not _answers_hidden(run, row))
     return Plan(name="retraced", family="static", rules=rules, actions=actions[None])
 
 
@@ -105,8 +105,3 @@ def first_replies(source: LiveSource) -> Iterator[FirstReply]:
             seconds=float(replies.seconds[0]),
             quality=float(replies.quality[0]),
         )
-
-
-def question_row(source: TableSource, question: Question) -> int:
-    """Return the row of a question; IncompleteRecording where it is not in the source."""
-    return int(source.table.rows_of([question.id])[0])

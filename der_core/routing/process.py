@@ -192,12 +192,14 @@ class DecisionProcess:
         tried, votes = now.tried.copy(), now.votes.copy()
         tried[every, experts] |= asked
         votes[every, replies.labels] += asked
-        moved = replace(now, tried=tried, votes=votes, step=now.step + asked)
         return replace(
-            moved,
+            now,
+            step=now.step + asked,
             label=np.where(stop, now.label, replies.labels),
             expert=np.where(stop, now.expert, experts),
             p_yes=np.where(stop, now.p_yes, replies.p_yes),
+            tried=tried,
+            votes=votes,
             quality=np.where(stop, now.quality, replies.quality),
         )
 

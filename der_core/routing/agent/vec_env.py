@@ -52,6 +52,8 @@ class TableVecEnv(VecEnv):
         super().__init__(n_envs, observations, spaces.Discrete(process.n_actions))
         self._deck = _Deck(len(vectors.varying), np.random.default_rng(seed))
         self._tally = _Tally(n_envs, process)
+        # Before the first reply an observation hangs on the question alone, so all of them are built once.
+        self._first_observations = state.observe(vectors, process.start(np.arange(len(vectors.varying))))
         self._nothing_to_say: Infos = [{} for _ in range(n_envs)]
         self._now = process.start(np.zeros(0, dtype=np.int64))
         self._actions: Ints = np.zeros(n_envs, dtype=np.int64)
@@ -69,7 +71,7 @@ class TableVecEnv(VecEnv):
         self._reset_options()
         self._now = self.process.start(self._deck.draw(self.num_envs))
         self._tally = _Tally(self.num_envs, self.process)
-        return self.state.observe(self.vectors, self._now)
+        return self._first_observations[self.rows]
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
         """Take one action per route; `step_wait` carries them out."""
@@ -78,17 +80,17 @@ class TableVecEnv(VecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations [n_envs, size], rewards, ends and infos; an ended route's info has its last observation."""
         outcome = self.process.advance(self._now, self._actions)
+        self._now = outcome.situation
+        observations = self.state.observe(self.vectors, self._now)
         ended = np.flatnonzero(outcome.reason)
         self._tally.add(outcome, ended)
-        infos = self._nothing_to_say
-        self._now = outcome.situation
-        if len(ended):
-            last = self.state.observe(self.vectors, self._now.take(ended))
-            infos = infos.copy()
-            for env, observation in zip(ended.tolist(), last, strict=True):
-                infos[env] = {"terminal_observation": observation}
-            self._now = _restarted(self._now, ended, self.process.start(self._deck.draw(len(ended))))
-        return self.state.observe(self.vectors, self._now), outcome.reward.astype(np.float32), outcome.ended, infos
+        infos = self._nothing_to_say.copy()
+        for env, last in zip(ended.tolist(), observations[ended], strict=True):
+            infos[env] = {"terminal_observation": last}
+        rows = self._deck.draw(len(ended))
+        observations[ended] = self._first_observations[rows]
+        self._now = _restarted(self._now, ended, self.process.start(rows))
+        return observations, outcome.reward.astype(np.float32), outcome.ended, infos
 
     def take_statistics(self) -> EpisodeStatistics:
         """Return the statistics since they were last taken, and start counting anew."""

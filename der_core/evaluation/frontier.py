@@ -1,0 +1,128 @@
+"""Accuracy against cost: who is undominated, what mixing gives for free, and how far a router is above that.
+
+Choosing router A with probability t and B otherwise has the mixed cost and the mixed accuracy in expectation, so
+every point below the concave hull of some routers can be had without learning anything. The hull of the single
+experts is the zero router (Hu et al. 2024, RouterBench): the line that a router has to lie above.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from der_core.config import CostMode
+from der_core.evaluation.comparison import Comparison, Row
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Hull:
+    """The corners of a non-decreasing concave line, by rising cost; it goes on flat beyond the last one.
+
+    `costs` and `qualities` have shape [corners]; without points there are none.
+    """
+
+    costs: Floats
+    qualities: Floats
+
+    def quality_at(self, cost: float) -> float:
+        """Return the quality that mixing reaches at mean `cost`; nan below the cheapest corner."""
+        if not len(self.costs) or cost < self.costs[0]:
+            return math.nan
+        return float(np.interp(cost, self.costs, self.qualities))
+
+    def cost_of(self, quality: float) -> float:
+        """Return the least mean cost at which mixing reaches `quality`; nan where it never does."""
+        if not len(self.costs) or quality > self.qualities[-1]:
+            return math.nan
+        return float(np.interp(quality, self.qualities, self.costs))
+
+    def mean_quality(self, low: float, high: float) -> float:
+        """Return the mean height between two costs, AIQ of RouterBench over a common range.
+
+        Below the cheapest corner the line is taken as that corner's height; nan without points or for an empty range.
+        """
+        if not len(self.costs) or not high > low:
+            return math.nan
+        inside = self.costs[(self.costs > low) & (self.costs < high)]
+        at = np.concatenate([[low], inside, [high]])
+        heights = np.interp(at, self.costs, self.qualities)
+        return float(np.sum(np.diff(at) * (heights[1:] + heights[:-1]) / 2) / (high - low))
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """Where the routers of a comparison stand in one cost mode; deployable ones only.
+
+    `pareto` names the undominated routers by rising cost. `above` is, by router (oracles included), accuracy less
+    that of the zero router at the same cost, `equal_cost` the cost at which the zero router is as accurate; nan
+    where there is no such point. `aiq` and `zero_aiq` are the mean heights of the hull of all deployable routers
+    and of the zero router, over the costs of the single experts.
+    """
+
+    mode: CostMode
+    zero: Hull
+    pareto: tuple[str, ...]
+    above: Mapping[str, float]
+    equal_cost: Mapping[str, float]
+    aiq: float
+    zero_aiq: float
+
+
+def pareto_set(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.int64]:
+    """Return the indices of the points that no other one dominates, by rising cost.
+
+    A point dominates another if it costs no more and is no worse, one of the two strictly; of equal points all stay.
+    """
+    cost, quality = np.asarray(costs, dtype=np.float64), np.asarray(qualities, dtype=np.float64)
+    no_worse = (cost[:, None] <= cost) & (quality[:, None] >= quality)
+    strictly = (cost[:, None] < cost) | (quality[:, None] > quality)
+    kept = np.flatnonzero(~(no_worse & strictly).any(axis=0))
+    return np.asarray(kept[np.argsort(cost[kept], kind="stable")], dtype=np.int64)
+
+
+def concave_hull(costs: ArrayLike, qualities: ArrayLike) -> Hull:
+    """Return the smallest non-decreasing concave line on or above all points (monotone chain on the undominated ones)."""
+    cost, quality = np.asarray(costs, dtype=np.float64), np.asarray(qualities, dtype=np.float64)
+    corners: list[tuple[float, float]] = []
+    for index in pareto_set(cost, quality):
+        point = (float(cost[index]), float(quality[index]))
+        while corners and (point == corners[-1] or (len(corners) > 1 and not _turns_right(corners[-2], corners[-1], point))):
+            corners.pop()
+        corners.append(point)
+    return Hull(np.array([x for x, _ in corners]), np.array([y for _, y in corners]))
+
+
+def frontier(comparison: Comparison, mode: CostMode) -> Frontier:
+    """Return where the routers of `comparison` stand in cost mode `mode`, which its rows must have."""
+    singles = [row for row in comparison.rows if row.family == "single"]
+    zero, whole = _hull(singles, mode), _hull(comparison.deployable, mode)
+    low, high = _range(singles, mode)
+    best = pareto_set([row.costs[mode] for row in comparison.deployable], [row.accuracy for row in comparison.deployable])
+    return Frontier(
+        mode=mode,
+        zero=zero,
+        pareto=tuple(comparison.deployable[index].name for index in best),
+        above={row.name: row.accuracy - zero.quality_at(row.costs[mode]) for row in comparison.rows},
+        equal_cost={row.name: zero.cost_of(row.accuracy) for row in comparison.rows},
+        aiq=whole.mean_quality(low, high),
+        zero_aiq=zero.mean_quality(low, high),
+    )
+
+
+def _hull(rows: tuple[Row, ...] | list[Row], mode: CostMode) -> Hull:
+    return concave_hull([row.costs[mode] for row in rows], [row.accuracy for row in rows])
+
+
+def _range(singles: list[Row], mode: CostMode) -> tuple[float, float]:
+    costs = [row.costs[mode] for row in singles]
+    return min(costs, default=math.nan), max(costs, default=math.nan)
+
+
+def _turns_right(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) < (c[0] - a[0]) * (b[1] - a[1])

@@ -1,0 +1,41 @@
+"""Route: follow one question step by step, recorded or typed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from der_core.errors import DerError
+from ui.frame import frame
+from ui.parts import notice, stop_with
+from ui.route_live_view import draw_live
+from ui.route_replay_view import draw_recorded
+from ui.run_choice import choose_run
+
+SOURCES = ("Recorded question", "Your own question")
+
+frame("Route", "Watch one question find its way: what the router sees, whom it asks, what comes back, and why it stops.")
+left, right = st.columns([3, 2], vertical_alignment="bottom")
+with left:
+    run = choose_run("run", "Run: whose router chooses")
+if run is None:
+    stop_with("No router has been trained yet, so there is nothing to route with.", "pages/train.py", "Train a router")
+with right:
+    source = st.segmented_control(
+        "Question",
+        SOURCES,
+        default=SOURCES[0],
+        required=True,
+        key="route_source",
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+try:
+    if source == SOURCES[1]:
+        draw_live(run)
+    else:
+        draw_recorded(run)
+except DerError as error:
+    notice(error)
+    st.page_link("pages/runs.py", label="Choose another run", icon=":material/arrow_forward:")

@@ -1,0 +1,97 @@
+"""Train: tune the reward, watch the router learn, keep the result as a run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from der_core.config import TrainConfig
+from der_core.errors import DerError
+from der_core.recording.table import Table
+from der_core.routing.reward import describe_preference, prefers_right_at_once
+from ui.frame import frame
+from ui.home import RecordingRef
+from ui.loaders import load
+from ui.parts import notice, plain, stop_with
+from ui.recording_choice import choose_recording
+from ui.settings import suggested_name, train_settings
+from ui.training_live import is_training, show_training
+from ui.training_result import show_result
+from ui.work import start_training, this_tab
+
+MAX_NAME = 60
+
+
+def show_preference(config: TrainConfig) -> None:
+    """Say in one sentence what the chosen reward likes best."""
+    chosen = config.reward, config.episode, config.ppo.discount
+    icon = ":green[:material/thumb_up:]" if prefers_right_at_once(*chosen) else ":orange[:material/warning:]"
+    st.markdown(f"{icon} {describe_preference(*chosen)}")
+
+
+def read_table(ref: RecordingRef) -> Table | None:
+    """Return the recording, or say why it cannot be trained on yet."""
+    try:
+        return load(ref)
+    except DerError as error:
+        notice(error)
+        st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
+        return None
+
+
+def choose_name(config: TrainConfig) -> str:
+    """Draw the name of the run and return it; left empty it is told from the settings."""
+    suggested = suggested_name(config)
+    typed = st.text_input(
+        "Name of the run",
+        key="train_name",
+        placeholder=suggested,
+        max_chars=MAX_NAME,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return typed.strip()[:MAX_NAME] or suggested
+
+
+def start(ref: RecordingRef, config: TrainConfig, name: str) -> None:
+    """Start the training and draw the page again, this time with it."""
+    try:
+        config.check()
+        start_training(ref, config, name, datetime.now(UTC).isoformat(timespec="seconds"), this_tab())
+    except DerError as error:
+        notice(error)
+    else:
+        st.rerun()
+
+
+frame("Train", "Choose what a good route is worth, then watch the router learn it from the recorded replies. No expert is asked.")
+settings, stage = st.columns([1, 2], gap="medium")
+with settings:
+    ref = choose_recording("train_recording")
+if ref is None:
+    stop_with("There is no recording to learn from yet.", "pages/record.py", "Record some replies")
+with settings:
+    config = train_settings("train")
+with stage:
+    show_preference(config)
+    table = read_table(ref)
+    busy = is_training()
+    name_place, button_place = st.columns([3, 2], vertical_alignment="bottom")
+    with name_place:
+        name = choose_name(config)
+    pressed = button_place.button(
+        "Train", key="train_start", type="primary", icon=":material/play_arrow:", disabled=busy or table is None, width="stretch"
+    )
+    if busy:
+        st.caption("One training at a time: this one has to end or be stopped before the next.")
+    elif table is not None:
+        st.caption(
+            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts} experts; a quarter is held out for the comparison."
+        )
+    if pressed and not busy:
+        start(ref, config, name)
+    job = show_training()
+    if job is not None and job.result is not None:
+        st.subheader("Result", anchor=False)
+        show_result(job.result)

@@ -1,0 +1,67 @@
+"""Homes that the page tests open: nothing yet, a recording, a recording and a run. Each test has its own copy."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout, for ui
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests, for fakes
+
+from homes import RECORDING, Home, fast_encoder, write_recording, write_run
+
+import ui.loaders
+from ui.home import HOME_VARIABLE
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home with nothing in it, no shipped recording, a fast encoder, and no memory of other tests."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv(HOME_VARIABLE, str(folder))
+    monkeypatch.setattr(ui.loaders, "DEMO_STORE", tmp_path / "nothing-shipped.sqlite")
+    monkeypatch.setattr(ui.loaders, "_sentence_encoder", fast_encoder)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return Home(folder)
+
+
+@pytest.fixture
+def recorded_home(empty_home: Home, _recorded: Path) -> Home:
+    """A home with one complete recording."""
+    shutil.copytree(_recorded, empty_home.folder)
+    return Home(empty_home.folder, RECORDING)
+
+
+@pytest.fixture
+def trained_home(empty_home: Home, _trained: Home) -> Home:
+    """A home with one complete recording and one run trained on it."""
+    shutil.copytree(_trained.folder, empty_home.folder)
+    return Home(empty_home.folder, RECORDING, _trained.run_id)
+
+
+@pytest.fixture
+def demo_home(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home with nothing in it, beside a recording that came with the product."""
+    shipped = tmp_path / "demo.sqlite"
+    write_recording(shipped, "demo")
+    monkeypatch.setattr(ui.loaders, "DEMO_STORE", shipped)
+    return empty_home
+
+
+@pytest.fixture(scope="session")
+def _recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recorded") / "home"
+    write_recording(Home(folder).store)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory, _recorded: Path) -> Home:
+    folder = tmp_path_factory.mktemp("trained") / "home"
+    shutil.copytree(_recorded, folder)
+    return Home(folder, RECORDING, write_run(Home(folder, RECORDING)).id)

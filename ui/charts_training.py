@@ -1,0 +1,152 @@
+"""Learning curves of one training: pure functions from curve points to a table and to ECharts options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from der_core.routing.trained import CurvePoint
+from ui.palette import EXPERTS, expert_colour
+
+Option = dict[str, Any]  # Any: an ECharts option
+Point = CurvePoint | Mapping[str, Any]
+"""A rollout of PPO, fresh from training or as a report keeps it."""
+
+STEPS = "PPO steps"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One figure of a learning curve: its field of CurvePoint, its column in tables, and how charts and cards call it."""
+
+    field: str
+    column: str
+    title: str
+    unit: str
+    factor: float = 1.0
+    digits: int = 2
+
+
+CURVES = (
+    Curve("mean_reward", "Reward", "Reward", "mean of the routes that ended", digits=3),
+    Curve("accuracy", "Right %", "Accuracy", "% of routes that ended right", 100, 1),
+    Curve("cost", "Cost", "Cost per question", "mean, in the cost mode of the run"),
+    Curve("calls", "Calls", "Calls per question", "mean number of experts asked"),
+    Curve("entropy", "Entropy", "Entropy of the choice", "nats; 0 is decided", digits=3),
+)
+
+
+def curves_frame(points: Sequence[Point], experts: Sequence[str]) -> pd.DataFrame:
+    """Return a training as a table for people, one row a rollout; experts have their share of the calls in per cent."""
+    return pd.DataFrame([_row(_plain(point), experts) for point in points], columns=_columns(experts), dtype=float)
+
+
+def _plain(point: Point) -> Mapping[str, Any]:
+    return asdict(point) if isinstance(point, CurvePoint) else point
+
+
+def _columns(experts: Sequence[str]) -> list[str]:
+    return [STEPS, "Seconds", *(curve.column for curve in CURVES), "Stopped %", *(share_column(name) for name in experts)]
+
+
+def _row(point: Mapping[str, Any], experts: Sequence[str]) -> dict[str, float | None]:
+    figures = {curve.column: _scaled(point[curve.field], curve.factor, 4) for curve in CURVES}
+    shares = {share_column(name): _scaled(share, 100, 1) for name, share in zip(experts, point["expert_shares"], strict=True)}
+    stopped = _scaled(point["stop_share"], 100, 1)
+    return {STEPS: point["steps"], "Seconds": _scaled(point["seconds"], 1, 2), **figures, "Stopped %": stopped, **shares}
+
+
+def _scaled(value: float | None, factor: float, digits: int) -> float | None:
+    return None if value is None else round(factor * value, digits)
+
+
+def share_column(expert: str) -> str:
+    """Return the column of an expert's share of the calls."""
+    return f"{expert}, % of calls"
+
+
+def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int) -> Option:
+    """Return one curve over the PPO steps; the axis reaches to the planned end, so that the curve grows into it."""
+    line = {
+        "type": "line",
+        "name": curve.column,
+        "encode": {"x": STEPS, "y": curve.column},
+        "symbolSize": 6,
+        "lineStyle": {"width": 2.5},
+        "color": EXPERTS[0],
+    }
+    return {**_base(curve.title, curve.unit, total_steps), "dataset": {"source": frame[[STEPS, curve.column]]}, "series": [line]}
+
+
+def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int) -> Option:
+    """Return how the calls are shared among the experts, stacked to 100 %."""
+    columns = [share_column(name) for name in experts]
+    areas = [
+        {
+            "type": "line",
+            "name": name,
+            "stack": "calls",
+            "areaStyle": {"opacity": 0.75},
+            "symbol": "none",
+            "lineStyle": {"width": 1},
+            "color": expert_colour(index),
+            "encode": {"x": STEPS, "y": share_column(name)},
+        }
+        for index, name in enumerate(experts)
+    ]
+    option = _base("Expert shares", "% of the calls", total_steps)
+    option["yAxis"] |= {"min": 0, "max": 100, "scale": False}
+    option["grid"] |= {"bottom": 66}
+    return {
+        **option,
+        "legend": {"bottom": 0, "left": 0, "icon": "roundRect", "itemWidth": 12, "itemGap": 8},
+        "dataset": {"source": frame[[STEPS, *columns]]},
+        "series": areas,
+    }
+
+
+def _base(title: str, unit: str, total_steps: int) -> Option:
+    return {
+        "title": {
+            "text": title,
+            "subtext": unit,
+            "left": 0,
+            "top": 4,
+            "itemGap": 6,
+            "textStyle": {"fontSize": 15},
+            "subtextStyle": {"fontSize": 12},
+        },
+        "tooltip": {"trigger": "axis", "confine": True},
+        "grid": {"left": 4, "right": 24, "top": 62, "bottom": 38, "containLabel": True},
+        "xAxis": {
+            "type": "value",
+            "name": STEPS,
+            "nameLocation": "middle",
+            "nameGap": 26,
+            "min": 0,
+            "max": total_steps,
+            "splitNumber": 3,
+        },
+        "yAxis": {"type": "value", "scale": True, "splitNumber": 3},
+        "animationDurationUpdate": 400,
+    }
+
+
+def curve_alt(frame: pd.DataFrame, curve: Curve) -> str:
+    """Return in words where a curve began and where it is."""
+    known = frame[[STEPS, curve.column]].dropna()
+    if known.empty:
+        return f"{curve.title}, {curve.unit}: nothing yet"
+    first, last = known[curve.column].iloc[0], known[curve.column].iloc[-1]
+    return f"{curve.title}, {curve.unit}: from {first:.{curve.digits}f} to {last:.{curve.digits}f} after {known[STEPS].iloc[-1]:,.0f} steps"
+
+
+def shares_alt(frame: pd.DataFrame, experts: Sequence[str]) -> str:
+    """Return in words how the calls are shared now."""
+    if frame.empty:
+        return "Share of the calls of each expert: nothing yet"
+    last = frame.iloc[-1]
+    return "Share of the calls of each expert, now: " + ", ".join(f"{name} {last[share_column(name)]:.0f} %" for name in experts)

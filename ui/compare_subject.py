@@ -1,0 +1,127 @@
+"""What the Compare page is about: the held-out comparison of a run, or of a recording's baselines where nothing is trained yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import streamlit as st
+
+from der_core.config import DEPLOYABLE, CostMode
+from der_core.errors import DerError
+from der_core.evaluation.answers import Answer, answers, differing
+from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.experiment import Evaluation
+from der_core.evaluation.frontier import Frontier, frontier
+from ui.loaders import baseline_evaluation, recording_info, recordings, run_evaluation, run_report, stamp
+from ui.parts import notice, plain, stop_with
+from ui.recording_choice import choose_recording
+from ui.run_choice import choose_run
+
+ALONE = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An evaluation, and the key under which figures derived from it are remembered; `run_id` is "" for baselines alone."""
+
+    key: str
+    run_id: str
+    evaluation: Evaluation
+
+    @property
+    def comparison(self) -> Comparison:
+        """The rows and the routes behind them."""
+        return self.evaluation.comparison
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Names of the experts, in the order of the recording, which decides their colours."""
+        return tuple(spec.name for spec in self.evaluation.source.table.experts)
+
+    @property
+    def cost_modes(self) -> tuple[CostMode, ...]:
+        """The cost modes that every row has."""
+        return tuple(mode for mode in get_args(CostMode) if mode in self.comparison.rows[0].costs)
+
+
+def choose_subject() -> Subject:
+    """Draw the choice, the headline and, where nothing can be compared, the next step instead of the page."""
+    run = choose_run("run")
+    try:
+        return _baselines() if run is None else _of_run(run.id)
+    except DerError as error:
+        notice(error)
+        st.page_link("pages/runs.py", label="Look at the runs", icon=":material/arrow_forward:")
+        st.stop()
+
+
+def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
+    """Return where the routers stand in one cost mode."""
+    return _frontier(subject.key, mode, subject.comparison)
+
+
+def answers_of(subject: Subject, router: str) -> tuple[Answer, ...]:
+    """Return what a router answered, question by question."""
+    return _answers(subject.key, router, subject.evaluation)
+
+
+def chosen_answers(subject: Subject, router: str, second: str, outcome: str, kinds: list[str]) -> list[int]:
+    """Return the places of the questions to list: by how the router did, by kind, and, beside a second router, where they differ."""
+    given = answers_of(subject, router)
+    runs = subject.comparison.rollouts
+    places = range(len(given)) if second == ALONE else differing(runs[router], runs[second])
+    wanted = {"All": (True, False), "Wrong": (False,), "Right": (True,)}[outcome]
+    return [place for place in places if given[place].correct in wanted and (not kinds or given[place].kind in kinds)]
+
+
+def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
+    """Return the deployable rows, best first, and after them, where wanted, the oracles."""
+    return (*subject.comparison.deployable, *(subject.comparison.oracle if oracles else ()))
+
+
+def _of_run(run_id: str) -> Subject:
+    # The saved headline stands on the page at once; comparing again, for the routes, takes some seconds the first time.
+    _headline(run_report(run_id)["results"]["headline"])
+    evaluation = run_evaluation(run_id)
+    if evaluation is None:
+        stop_with(
+            "The recording that this run was trained on is not here any more, so its routes cannot be followed; its figures are on the Runs page.",
+            "pages/runs.py",
+            "Look at the figures of this run",
+        )
+    return Subject(run_id, run_id, evaluation)
+
+
+def _baselines() -> Subject:
+    if not recordings():
+        stop_with(
+            "There is nothing to compare yet: first the experts' replies have to be recorded.", "pages/record.py", "Record some replies"
+        )
+    ref = choose_recording("compare_recording")
+    if ref is None or not getattr(recording_info(ref), "n_entries", 0):
+        stop_with("This recording holds no replies yet.", "pages/record.py", "Go on with the recording")
+    evaluation = baseline_evaluation(ref, DEPLOYABLE)
+    _headline(evaluation.comparison.headline())
+    st.page_link(
+        "pages/train.py", label="No router is trained yet, so these are the baselines alone. Train one", icon=":material/arrow_forward:"
+    )
+    return Subject(f"{ref.title} {stamp(ref.file)}", "", evaluation)
+
+
+def _headline(sentence: str) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{plain(sentence)}**")
+        st.caption(
+            "Deployable routers only: none of them looks at the right answer. All on the same held-out questions, replies and prices."
+        )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _frontier(key: str, mode: CostMode, _comparison: Comparison) -> Frontier:
+    return frontier(_comparison, mode)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _answers(key: str, router: str, _evaluation: Evaluation) -> tuple[Answer, ...]:
+    return answers(_evaluation.comparison.rollouts[router], _evaluation.source.table)

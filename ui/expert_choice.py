@@ -1,0 +1,145 @@
+"""Choosing experts, alike on every page that asks some: a pool, the servers they are on, and how they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from der_core.config import ExpertSpec
+from der_core.errors import DerError, SettingsError
+from der_core.experts import ollama, openai_compatible
+from der_core.experts.embedded import bundled_gguf
+from der_core.experts.hosts import check_host
+from der_core.experts.presets import PRESETS, parse_experts
+from ui.home import allow_remote, gguf_folder
+from ui.parts import notice
+
+SOURCES = {
+    "small": "Small pool",
+    "paper": "Paper pool",
+    "gguf": "GGUF files",
+    "openai": "OpenAI-compatible server",
+    "own": "Own list",
+}
+"""Where experts come from; the address holds the words on the right."""
+STYLES = {"direct": "Answers at once", "reason": "Reasons first"}
+MAX_EXPERTS = 8
+"""As many as there are colours to tell them apart."""
+
+_ABOUT = {
+    "small": "Four models of up to 1.5 billion parameters, served by Ollama: a laptop without a graphics card runs them.",
+    "paper": "Three instruction models of 3 to 7 billion parameters, served by Ollama.",
+    "gguf": "Model files that run inside this program, without any server.",
+    "openai": "Models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol.",
+    "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first.",
+}
+
+
+def choose_experts() -> tuple[ExpertSpec, ...]:
+    """Draw the choice and return the experts chosen; none, with the reason on the page, where it makes no sense."""
+    picked = st.segmented_control(
+        "Experts from",
+        list(SOURCES),
+        default="small",
+        required=True,
+        format_func=SOURCES.__getitem__,
+        key="experts_source",
+        wrap=True,
+        bind="query-params",
+        persist_state="session",
+    )
+    source = picked if picked in SOURCES else "small"
+    st.caption(_ABOUT[source])
+    try:
+        specs = _chosen(source)
+        if len(specs) > MAX_EXPERTS:
+            raise SettingsError(f"{len(specs)} experts are chosen; choose at most {MAX_EXPERTS}.")
+    except DerError as error:
+        notice(error)
+        return ()
+    return tuple(specs)
+
+
+def gguf_files() -> dict[str, Path]:
+    """Return the GGUF files that may be chosen, by file name: those of installed packages, then the user's own."""
+    folder = gguf_folder()
+    paths = [*bundled_gguf().values(), *(sorted(folder.glob("*.gguf")) if folder else ())]
+    return {path.name: path for path in paths}
+
+
+def read_list(texts: Sequence[str], files: Mapping[str, Path], ollama_host: str, openai_host: str) -> list[ExpertSpec]:
+    """Return the experts of an own list, in the grammar of der_core.experts.presets; `gguf:` names one of `files`.
+
+    Raises SettingsError for words that are none; a path is no name, so that a link cannot make this program read any file.
+    """
+    hosts = {"ollama": ollama_host, "openai": openai_host, "embedded": None}
+    specs = [replace(spec, host=hosts[spec.backend]) for spec in parse_experts(texts)]
+    return [replace(spec, model=str(_file(spec.model, files))) if spec.backend == "embedded" else spec for spec in specs]
+
+
+def _chosen(source: str) -> list[ExpertSpec]:
+    if source == "gguf":
+        return _from_files(gguf_files())
+    if source == "openai":
+        names, host = _names("experts_models", "Models", "As the server lists them", []), _host("openai")
+        return read_list(_styled([f"openai:{name}" for name in names]), {}, "", host)
+    if source == "own":
+        known = [spec.model for pool in PRESETS.values() for spec in pool]
+        names = _names("experts_list", "Experts", "Type any, press Enter after each", known)
+        return read_list(names, gguf_files(), _host("ollama"), _host("openai"))
+    names = [spec.model for spec in PRESETS[source]]
+    return read_list(_styled(names), {}, _host("ollama"), "")
+
+
+def _from_files(files: Mapping[str, Path]) -> list[ExpertSpec]:
+    if not files:
+        raise SettingsError("There are no GGUF files: set DER_GGUF to a folder with some and start the dashboard again.")
+    names = st.multiselect("Files", list(files), default=list(files)[:1], key="experts_files", bind="query-params", persist_state="session")
+    return read_list(_styled([f"gguf:{name}" for name in names if name in files]), files, "", "")
+
+
+def _names(key: str, label: str, placeholder: str, known: list[str]) -> list[str]:
+    return st.multiselect(
+        label, known, key=key, accept_new_options=True, placeholder=placeholder, bind="query-params", persist_state="session"
+    )
+
+
+def _host(backend: str) -> str:
+    label, default = {
+        "ollama": ("Address of Ollama", ollama.DEFAULT_HOST),
+        "openai": ("Address of the OpenAI-compatible server", openai_compatible.DEFAULT_HOST),
+    }[backend]
+    typed = st.text_input(
+        label,
+        placeholder=default,
+        key=f"experts_{backend}_host",
+        bind="query-params",
+        persist_state="session",
+        help=None if allow_remote() else "On this computer only; DER_ALLOW_REMOTE=1 allows others.",
+    )
+    return check_host((typed or "").strip() or default, allow_remote())
+
+
+def _styled(texts: Sequence[str]) -> list[str]:
+    picked = st.pills(
+        "How they answer",
+        list(STYLES),
+        selection_mode="multi",
+        default=["direct"],
+        format_func=STYLES.__getitem__,
+        key="experts_styles",
+        bind="query-params",
+        persist_state="session",
+        help="With both, each model stands twice, with a price and an accuracy of its own each time.",
+    )
+    styles = [style for style in STYLES if style in (picked or [])] or ["direct"]
+    return [f"{text}@{style}" for text in texts for style in styles]
+
+
+def _file(name: str, files: Mapping[str, Path]) -> Path:
+    if name not in files:
+        raise SettingsError(f"No GGUF file is named {name[:80]}; there are: {', '.join(files) or 'none'}.")
+    return files[name]

@@ -1,0 +1,172 @@
+"""Figures of the experts on a recording, cached, and their drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from der_core.errors import SettingsError
+from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect, expert_figures, reliability, threshold_effects
+from der_core.evaluation.metrics import majority_accuracy, yes_rate
+from ui import charts_experts as charts
+from ui.home import RecordingRef
+from ui.loaders import Stamp, load, load_parts, stamp
+from ui.parts import DASH, duration, number, percent, plain, table_behind, with_interval
+
+SPLIT_SEED, BOOTSTRAP_SEED = 7, 7
+
+
+@dataclass(frozen=True)
+class ExpertFacts:
+    """What a recording says of its experts; `no_thresholds` says why `effects` is empty, where it is."""
+
+    n_questions: int
+    n_left_out: int
+    gold_yes_rate: float
+    majority: float
+    figures: tuple[ExpertFigures, ...]
+    reliabilities: tuple[Reliability, ...]
+    effects: tuple[ThresholdEffect, ...]
+    no_thresholds: str
+
+
+def expert_facts(ref: RecordingRef) -> ExpertFacts:
+    """Return the figures of a recording; IncompleteRecording while no question is complete, SettingsError without token counts."""
+    return _facts(ref.file, ref.name, ref.shipped, stamp(ref.file))
+
+
+def draw_facts(facts: ExpertFacts) -> None:
+    """Draw the figures of all experts: a table, and a chart for each thing that the table says."""
+    left_out = f" {facts.n_left_out:,} more are left out, because replies are still missing." if facts.n_left_out else ""
+    st.caption(
+        f"First replies to {facts.n_questions:,} questions. Yes is right on {percent(facts.gold_yes_rate)}; "
+        f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
+    )
+    st.dataframe(
+        summary_frame(facts.figures), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures)
+    )
+    left, right = st.columns(2)
+    with left:
+        _draw(charts.accuracy_chart(facts.figures, facts.majority), charts.accuracy_alt(facts.figures), "experts_accuracy")
+        table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
+    with right:
+        _draw(charts.influence_chart(facts.figures), charts.influence_alt(facts.figures), "experts_influence")
+        table_behind(charts.influence_frame(facts.figures), "experts_influence")
+
+
+def draw_probabilities(facts: ExpertFacts) -> None:
+    """Draw what P(yes) is worth: its reliability, and what a fitted threshold does on held-out questions."""
+    left, right = st.columns(2)
+    with left:
+        _draw(charts.reliability_chart(facts.reliabilities), charts.reliability_alt(facts.reliabilities), "experts_reliability")
+        table_behind(charts.reliability_frame(facts.reliabilities), "experts_reliability")
+    with right:
+        st.markdown("**A threshold on P(yes), fitted on training questions, judged on others**")
+        if not facts.effects:
+            st.info(plain(facts.no_thresholds), icon=":material/info:")
+            return
+        st.dataframe(
+            effects_frame(facts.effects),
+            hide_index=True,
+            width="stretch",
+            column_config=_COLUMNS,
+            alt="Accuracy with and without threshold",
+        )
+        st.caption(
+            f"{facts.effects[0].n:,} held-out questions. A dash: in training no threshold was better than the expert's own words. "
+            "A gain counts where its 95 % interval leaves out 0."
+        )
+        table_behind(charts.threshold_frame(facts.effects), "experts_thresholds", "All figures")
+
+
+def summary_frame(figures: Sequence[ExpertFigures]) -> pd.DataFrame:
+    """Return the figures that people compare first, one row an expert."""
+    return pd.DataFrame([_summary(row) for row in figures])
+
+
+def _summary(row: ExpertFigures) -> dict[str, str]:
+    return {
+        "Expert": row.expert,
+        "Right, 95 % interval": with_interval(row.accuracy, row.interval.low, row.interval.high),
+        "Balanced": percent(row.balanced_accuracy),
+        "Says yes": percent(row.yes_rate),
+        "Lean": _points(row.lean),
+        "Invalid": percent(row.invalid_rate),
+        "AUC": number(row.auc, 3),
+        "Median": duration(row.seconds_p50),
+        "p95": duration(row.seconds_p95),
+        "Loading": duration(row.load_s_max),
+        "Cost": f"× {number(row.relative_cost)}",
+    }
+
+
+def effects_frame(effects: Sequence[ThresholdEffect]) -> pd.DataFrame:
+    """Return what thresholds change, one row an expert."""
+    return pd.DataFrame([_effect(row) for row in effects])
+
+
+def _effect(row: ThresholdEffect) -> dict[str, str]:
+    gap = row.difference
+    return {
+        "Expert": row.expert,
+        "Yes from": number(row.threshold),
+        "Right": f"{percent(row.accuracy)} → {percent(row.accuracy_with)}",
+        "Gain, 95 % interval": f"{_points(gap.value)} [{_points(gap.low)}, {_points(gap.high)}]",
+        "p": number(row.mcnemar_p, 3),
+        "Says yes": f"{percent(row.yes_rate)} → {percent(row.yes_rate_with)} ({percent(row.gold_yes_rate)} are)",
+    }
+
+
+def _points(share: float) -> str:
+    return DASH if math.isnan(share) else f"{100 * share:+.1f}"
+
+
+_COLUMNS = {
+    "Balanced": st.column_config.TextColumn(help="Mean of the accuracies on yes-questions and on no-questions: a lean does not raise it."),
+    "Says yes": st.column_config.TextColumn(help="Share of its replies, invalid ones counted among all."),
+    "Lean": st.column_config.TextColumn(help="Points by which the expert says yes more often than yes is right; below 0 it leans to no."),
+    "AUC": st.column_config.TextColumn(help="Chance that a yes-question gets a higher P(yes) than a no-question; 0.5 is guessing."),
+    "Median": st.column_config.TextColumn(
+        help="Standardised seconds: tokens times this expert's own seconds a token, whatever the cache held."
+    ),
+    "Loading": st.column_config.TextColumn(
+        help="Longest loading of the model within one recorded call, apart from the seconds; the warm-up call is not recorded."
+    ),
+    "Cost": st.column_config.TextColumn(help="Median seconds over those of the cheapest expert."),
+    "Yes from": st.column_config.TextColumn(help="P(yes) from which the reply counts as yes."),
+    "p": st.column_config.TextColumn(help="Exact McNemar: chance of such a difference if both were right equally often."),
+}
+
+
+def _draw(option: charts.Option, alt: str, key: str) -> None:
+    st.echarts_chart(option, key=key, alt=alt, height=400)
+
+
+@st.cache_data(max_entries=8, show_spinner="Measuring the experts")
+def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
+    ref = RecordingRef(path, name, shipped)
+    table = load(ref)
+    effects: tuple[ThresholdEffect, ...] = ()
+    reason = ""
+    try:
+        parts = load_parts(ref, seed=SPLIT_SEED)
+        effects = threshold_effects(parts.training, parts.test, np.random.default_rng(BOOTSTRAP_SEED))
+    except SettingsError as error:
+        reason = str(error)
+    known = table.gold[table.gold > 0]
+    return ExpertFacts(
+        n_questions=table.n_questions,
+        n_left_out=table.n_left_out,
+        gold_yes_rate=yes_rate(known),
+        majority=majority_accuracy(known),
+        figures=expert_figures(table),
+        reliabilities=reliability(table),
+        effects=effects,
+        no_thresholds=reason,
+    )

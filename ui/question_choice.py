@@ -1,0 +1,132 @@
+"""Choosing the questions of a recording: the bundled set, BoolQ, or a file of one's own."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from der_core.errors import DerError, QuestionsError
+from der_core.recording.questions import load_questions
+from der_core.records import Question
+from ui.parts import notice
+
+SOURCES = {"bundled": "Bundled set", "boolq": "BoolQ", "file": "Own file"}
+"""Where questions come from; the address holds the words on the right."""
+BOOLQ_SIZES = {"validation": 3_270, "train": 9_427}
+MAX_SAMPLES, DEFAULT_SAMPLES = 10_000, 200
+MAX_BYTES = 16 * 1024 * 1024
+
+_ABOUT = {
+    "bundled": "Our own yes/no questions, written for this program: nothing is fetched.",
+    "boolq": "Naturally occurring questions about Wikipedia passages (Clark et al. 2019), fetched from the Hugging Face hub at the start.",
+    "file": "JSONL or CSV with the columns question and answer (yes or no); passage, id and kind are optional. At most 16 MB.",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Questions chosen: a short name for them, how many, and how to load them (in the background, where that takes long)."""
+
+    name: str
+    n: int
+    load: Callable[[], Sequence[Question]]
+
+
+def choose_questions() -> Asked | None:
+    """Draw the choice and return it; None, with the reason on the page, where there are none."""
+    picked = st.segmented_control(
+        "Questions from",
+        list(SOURCES),
+        default="bundled",
+        required=True,
+        format_func=SOURCES.__getitem__,
+        key="record_questions",
+        bind="query-params",
+        persist_state="session",
+    )
+    source = picked if picked in SOURCES else "bundled"
+    st.caption(_ABOUT[source])
+    try:
+        return {"bundled": _bundled, "boolq": _boolq, "file": _file}[source]()
+    except DerError as error:
+        notice(error)
+        return None
+
+
+def _bundled() -> Asked:
+    n_all = _n_bundled()
+    samples, with_passage = _size(n_all)
+    return Asked(
+        _named("bundled", samples, with_passage), samples, partial(load_questions, "bundled", with_passage=with_passage, limit=samples)
+    )
+
+
+def _boolq() -> Asked:
+    picked = st.segmented_control(
+        "Split", list(BOOLQ_SIZES), default="validation", required=True, key="record_split", bind="query-params", persist_state="session"
+    )
+    split = picked if picked in BOOLQ_SIZES else "validation"
+    samples, with_passage = _size(BOOLQ_SIZES[split])
+    load = partial(load_questions, "boolq", split=split, with_passage=with_passage, limit=samples)
+    return Asked(_named(f"boolq-{split}", samples, with_passage), samples, load)
+
+
+def _file() -> Asked | None:
+    upload = st.file_uploader("Question file", type=["jsonl", "csv"], key="record_file", max_upload_size=16)
+    if upload is None:
+        return None
+    content = upload.getvalue()
+    samples, with_passage = _size(len(read_upload(upload.name, content)))
+    load = partial(read_upload, upload.name, content, with_passage, samples)
+    return Asked(_named(Path(_safe(upload.name)).stem, samples, with_passage), samples, load)
+
+
+def _size(n_all: int) -> tuple[int, bool]:
+    left, right = st.columns(2, vertical_alignment="bottom")
+    typed = left.number_input(
+        f"How many of the {n_all:,}",
+        1,
+        MAX_SAMPLES,
+        DEFAULT_SAMPLES,
+        50,
+        key="record_samples",
+        bind="query-params",
+        persist_state="session",
+        help="Drawn at random under a fixed seed: a larger sample holds the smaller one.",
+    )
+    with_passage = right.toggle("With passage", True, key="record_passage", bind="query-params", persist_state="session")
+    return min(max(int(typed or DEFAULT_SAMPLES), 1), n_all, MAX_SAMPLES), bool(with_passage)
+
+
+def _named(source: str, samples: int, with_passage: bool) -> str:
+    return f"{source}-{samples}" + ("" if with_passage else "-no-passage")
+
+
+def _safe(name: str) -> str:
+    """The name of an uploaded file, fit to be one here."""
+    return re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name)[-80:].lstrip(".-") or "questions.jsonl"
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def _n_bundled() -> int:
+    return len(load_questions("bundled"))
+
+
+@st.cache_data(show_spinner=False, max_entries=4, max_size="64MiB")
+def read_upload(name: str, content: bytes, with_passage: bool = True, limit: int | None = None) -> tuple[Question, ...]:
+    """Return the questions of an uploaded file; QuestionsError names the line at fault."""
+    if len(content) > MAX_BYTES:
+        raise QuestionsError(f"{name[:80]} is larger than 16 MB; divide it, or record it from the command line.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _safe(name)
+        path.write_bytes(content)
+        try:
+            return load_questions(path, with_passage=with_passage, limit=limit)
+        except QuestionsError as error:
+            raise QuestionsError(str(error).replace(f"{folder}/", "")) from error

@@ -1,0 +1,17 @@
+"""Choosing a recording, by a name in the address."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.home import RecordingRef
+from ui.loaders import recordings
+
+
+def choose_recording(key: str) -> RecordingRef | None:
+    """Draw the choice and return the recording; None where there is none at all. A name that is gone gives the newest."""
+    by_title = {ref.title: ref for ref in recordings()}
+    if not by_title:
+        return None
+    title = st.selectbox("Recording", list(by_title), key=key, bind="query-params", persist_state="session")
+    return by_title.get(title, next(iter(by_title.values())))

@@ -1,0 +1,105 @@
+"""Starting a recording, or going on with one: what it would ask, and the job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from der_core.config import AskOptions, ExpertSpec
+from der_core.errors import DerError
+from der_core.recording.plan import PASSES
+from der_core.recording.store import RecordingInfo
+from ui.expert_health import draw_obstacles, health_of, not_ready
+from ui.home import RecordingRef, allow_remote, store_file
+from ui.loaders import open_store, recording_info, recordings
+from ui.parts import notice, plain
+from ui.question_choice import Asked
+from ui.work import start_recording, this_tab
+
+MAX_NAME = 80
+
+
+def draw_start(asked: Asked | None, specs: Sequence[ExpertSpec]) -> None:
+    """Draw the name, the number of calls and the button that starts; or what is still to be chosen."""
+    typed = st.text_input(
+        "Name of the recording",
+        placeholder=asked.name if asked else None,
+        max_chars=MAX_NAME,
+        key="record_name",
+        bind="query-params",
+        persist_state="session",
+    )
+    if asked is None or not specs:
+        st.info(f"Choose {'questions that can be read' if asked is None else 'at least one expert'}, and the recording can start.")
+        return
+    name = clean_name(typed or "") or asked.name
+    known = recording_info(RecordingRef(store_file(), name))
+    _draw_estimate(asked.n, len(specs))
+    if known:
+        st.caption(plain(f"“{name}” exists with {known.n_entries:,} replies: only what is missing will be asked."))
+    label = "Go on with it" if known else "Start recording"
+    if st.button(label, icon=":material/radio_button_checked:", type="primary", key="record_start", width="stretch"):
+        _start(name, asked, specs)
+
+
+def _draw_estimate(n_questions: int, n_experts: int) -> None:
+    least, most = calls(n_questions, n_experts)
+    st.markdown(f"**{least:,} to {most:,} calls**")
+    st.caption(
+        f"{n_questions:,} questions × {n_experts} experts × 3: asked first, after a yes, after a no. "
+        "A fourth call where some expert's answer is invalid."
+    )
+
+
+def draw_resume() -> None:
+    """Draw the user's recordings that lack replies, each with a button that asks for them."""
+    waiting = [info for ref in recordings() if not ref.shipped and (info := recording_info(ref)) and lacks_replies(info)]
+    if waiting:
+        st.markdown("**Not complete yet**")
+    for place, info in enumerate(waiting):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            least = calls(info.n_questions, info.n_experts)[0]
+            st.markdown(plain(f"{info.name}: {info.n_entries:,} of at least {least:,} replies"))
+            if st.button("Resume", icon=":material/play_arrow:", key=f"record_resume_{place}"):
+                _resume(info.name)
+
+
+def calls(n_questions: int, n_experts: int) -> tuple[int, int]:
+    """Return the fewest and the most calls that a recording can need."""
+    always, sometimes = (len(labels) for labels in PASSES)
+    return n_questions * n_experts * always, n_questions * n_experts * (always + sometimes)
+
+
+def lacks_replies(info: RecordingInfo) -> bool:
+    """Tell whether a recording surely lacks replies (one that lacks only replies after invalid answers is not seen)."""
+    return info.n_entries < calls(info.n_questions, info.n_experts)[0]
+
+
+def clean_name(typed: str) -> str:
+    """Return a name as it can be kept: printable, on one line, not too long."""
+    return " ".join("".join(letter for letter in typed if letter.isprintable()).split())[:MAX_NAME].strip()
+
+
+def _start(name: str, asked: Asked, specs: Sequence[ExpertSpec]) -> None:
+    healths = health_of(specs)
+    if not_ready(healths):
+        draw_obstacles(healths)
+        return
+    options = AskOptions(allow_remote=allow_remote())
+    try:
+        start_recording(name, asked.load, specs, options, this_tab())
+    except DerError as error:
+        notice(error)
+        return
+    st.rerun()
+
+
+def _resume(name: str) -> None:
+    try:
+        with open_store(RecordingRef(store_file(), name)) as store:
+            questions, specs = store.questions(name), store.experts(name)
+    except DerError as error:
+        notice(error)
+        return
+    _start(name, Asked(name, len(questions), lambda: questions), specs)

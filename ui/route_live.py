@@ -1,0 +1,153 @@
+"""Typed questions: routed in the background by experts that answer now, watched from any tab, stopped from any tab."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+import streamlit as st
+
+from der_core.config import AskOptions, End, ExpertSpec
+from der_core.errors import ModelMissing
+from der_core.evaluation.single_route import FirstReply, first_replies
+from der_core.experts.opening import open_experts
+from der_core.experts.protocol import Expert
+from der_core.jobs import JobHandle
+from der_core.records import Question, Route, Step
+from der_core.routing.live import LiveSource, route_events
+from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
+from ui.expert_choice import gguf_files
+from ui.home import allow_remote
+from ui.loaders import live_encoder, run_router
+from ui.route_view import Event
+from ui.work import board
+
+ROUTE, FIRST_REPLIES = "route", "first replies"
+_POLL_S = 0.1
+_CONNECT_S, _READ_S = 3.0, 120.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, of the router of which run, and how the route ends: the first record of a job."""
+
+    run_id: str
+    question: Question
+    end: End
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """Experts held open, and how to let go of them."""
+
+    experts: tuple[Expert, ...]
+    stack: ExitStack
+
+
+def start_route(asked: Asked, owner: str) -> str:
+    """Route a typed question in the background. Returns the job's id; JobBusy while another question is routed.
+
+    The job's history is `asked` and then the events of the route.
+    """
+    router = run_router(asked.run_id)
+
+    def work(job: JobHandle) -> Route | None:
+        job.report(0.0, None, "Opening the experts", asked)
+        event: Event | None = None
+        for event in _until_stopped(_events(asked, router, job), job.stop):
+            steps = event.step if not isinstance(event, Step | Route) else 0
+            job.report(steps / router.config.episode.t_max, None, _words(event), event)
+        return event if isinstance(event, Route) else None
+
+    return board().start(ROUTE, f"Routing “{asked.question.text[:60]}”", work, owner)
+
+
+def start_first_replies(asked: Asked, owner: str) -> str:
+    """Ask every expert the question, without another's answer, in the background. Returns the job's id; JobBusy like `start_route`.
+
+    The job's history is `asked` and then each FirstReply.
+    """
+    router = run_router(asked.run_id)
+
+    def work(job: JobHandle) -> None:
+        job.report(0.0, None, "Opening the experts", asked)
+        for place, reply in enumerate(_until_stopped(_first_replies(asked, router), job.stop), start=1):
+            job.report(place / len(router.experts), None, f"{reply.expert} has answered", reply)
+
+    return board().start(FIRST_REPLIES, f"Asking every expert “{asked.question.text[:60]}”", work, owner)
+
+
+def located(experts: Sequence[ExpertSpec]) -> tuple[ExpertSpec, ...]:
+    """Return where to find a router's experts on this machine; ModelMissing for a model file that is not here.
+
+    A run knows model files by name: they are looked for among the user's own and the installed ones.
+    """
+    return tuple(_located(spec) if spec.backend == "embedded" else spec for spec in experts)
+
+
+def _located(spec: ExpertSpec) -> ExpertSpec:
+    name = PurePath(spec.model).name
+    place = gguf_files().get(name) or Path(spec.model)
+    if not place.is_file():
+        raise ModelMissing(f"There is no model file {name} here. Set DER_GGUF to the folder that holds it and start the dashboard again.")
+    return replace(spec, model=str(place))
+
+
+def _events(asked: Asked, router: TrainedRouter, job: JobHandle) -> Iterator[Event]:
+    source = _open_source(asked, router)
+    job.report(0.0, None, "Encoding the question; the first one loads the encoder, which takes some seconds")
+    vectors = router.state.question_vectors([asked.question], live_encoder(router.config.encoder))
+    agent = AgentRouter(router, vectors, end=asked.end)
+    yield from route_events(asked.question, agent, source, router.config.reward)
+
+
+def _first_replies(asked: Asked, router: TrainedRouter) -> Iterator[FirstReply]:
+    yield from first_replies(_open_source(asked, router))
+
+
+def _open_source(asked: Asked, router: TrainedRouter) -> LiveSource:
+    experts = _held_open(located(router.experts), allow_remote()).experts
+    check_experts_match(router, [expert.spec for expert in experts])
+    return LiveSource([asked.question], experts, router.prices, router.thresholds)
+
+
+def _words(event: Event) -> str:
+    if isinstance(event, Route):
+        return "The route has ended"
+    if isinstance(event, Step):
+        return "The router chooses"
+    return f"Asking {event.expert}; its first question includes loading the model" if event.expert else "The router stops"
+
+
+def _until_stopped(results: Iterator[T], stop: threading.Event) -> Iterator[T]:
+    """Yield `results` as they come, and nothing more within moments of `stop` being set: a call under way is left to end by itself."""
+    worker = ThreadPoolExecutor(1, thread_name_prefix="asking")
+    try:
+        while not stop.is_set():
+            following: Future[T | None] = worker.submit(next, results, None)
+            while not wait([following], timeout=_POLL_S).done:
+                if stop.is_set():
+                    return
+            result = following.result()
+            if result is None:
+                return
+            yield result
+    finally:
+        worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _let_go(held: _Held) -> None:
+    held.stack.close()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False, on_release=_let_go)
+def _held_open(specs: tuple[ExpertSpec, ...], remote: bool) -> _Held:
+    options = AskOptions(connect_timeout_s=_CONNECT_S, read_timeout_s=_READ_S, retries=0, allow_remote=remote)
+    stack = ExitStack()
+    return _Held(tuple(stack.enter_context(open_experts(specs, options))), stack)

@@ -1,0 +1,169 @@
+"""A route as people watch it: what the router saw, its choice, the prompt, the reply, and why it ended.
+
+Live and replayed routes are drawn here alike; the badge at the top says which of the two it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+
+from der_core.config import StateKind
+from der_core.records import Label, Question, Route, Step
+from der_core.routing.live import Decision
+from der_core.routing.process import Floats
+from ui import charts_route as charts
+from ui.palette import expert_colour
+from ui.parts import duration, number, plain, show_text, table_behind
+
+Event = Decision | Step | Route
+Kind = Literal["live", "replay"]
+
+_CARD_WIDTH = 120
+_Colour = Literal["blue", "orange", "gray", "violet"]
+_LABEL_COLOURS: dict[Label, _Colour] = {Label.YES: "blue", Label.NO: "orange", Label.INVALID: "gray", Label.NONE: "gray"}
+_KINDS: dict[Kind, tuple[str, _Colour]] = {"live": (":material/sensors:", "violet"), "replay": (":material/history:", "gray")}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What stands around the events of a route.
+
+    `experts` are in the recording's order (their colours), `borders` [N] their thresholds on P(yes), nan for none.
+    `told` says in a sentence what `kind` of route it is. `answer` replaces the last label where the router
+    votes. `why_plain` says why a router without probabilities has none.
+    """
+
+    kind: Kind
+    told: str
+    question: Question
+    experts: tuple[str, ...]
+    borders: Floats
+    state: StateKind
+    answer: Label | None = None
+    why_plain: str = ""
+
+
+def draw_question(scene: Scene) -> None:
+    """Draw the question, its passage, and whether this is live or a replay."""
+    icon, colour = _KINDS[scene.kind]
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(scene.kind, icon=icon, color=colour)
+            st.caption(scene.told)
+        st.subheader(plain(scene.question.text), anchor=False)
+        if scene.question.passage:
+            with st.expander("Passage", icon=":material/article:"):
+                show_text(scene.question.passage)
+
+
+def draw_route(scene: Scene, events: Sequence[Event], *, broken: bool = False) -> None:
+    """Draw the events so far, one card a step; `broken` tells that no more will come although the route has not ended."""
+    decisions = [event for event in events if isinstance(event, Decision)]
+    steps = [event for event in events if isinstance(event, Step)]
+    for decision, step in zip_longest(decisions, steps):
+        _draw_step(scene, decision, step, steps[: decision.step], broken)
+    if events and isinstance(events[-1], Route):
+        _draw_end(scene, events[-1])
+    if decisions:
+        table_behind(charts.route_frame(scene.experts, decisions, steps), "route", "Table behind this route")
+
+
+def coloured(experts: Sequence[str], name: str) -> str:
+    """Return the name of an expert in its colour, as Markdown; the mark before it carries the colour, so that the name stays legible."""
+    colour = expert_colour(list(experts).index(name)) if name in experts else "#8A94A0"
+    return f':color[■]{{foreground="{colour}"}} {plain(name)}'
+
+
+def _draw_step(scene: Scene, decision: Decision, step: Step | None, before: Sequence[Step], broken: bool) -> None:
+    waiting = step is None and decision.expert is not None
+    state: Literal["error", "running", "complete"] = "complete" if not waiting else "error" if broken else "running"
+    whom = f"asks **{coloured(scene.experts, decision.expert)}**" if decision.expert else "chooses to **stop**"
+    with st.status(f"Step {decision.step + 1}: the router {whom}", state=state, expanded=True, type="step"):
+        if decision.probabilities:
+            st.caption(f"It sees {plain(seen(scene, decision, before))}.")
+        choice, reply = st.columns([5, 6], gap="medium")
+        with choice:
+            _draw_choice(scene, decision)
+        with reply:
+            if step is not None:
+                _draw_reply(scene, step)
+            elif waiting:
+                st.caption("No reply came." if broken else "Waiting for the reply …")
+        if decision.prompt:
+            with st.expander("Prompt", icon=":material/subject:"):
+                show_text(decision.prompt)
+
+
+def seen(scene: Scene, decision: Decision, before: Sequence[Step]) -> str:
+    """Return what the router goes by at this step, in words."""
+    passage = " and its passage" if scene.question.passage else ""
+    if not before:
+        return "the question" if scene.state == "text" else f"the question{passage}; nobody has been asked yet"
+    last = before[-1]
+    if scene.state == "text":
+        return f"the question and the last answer, {last.label.word}"
+    agreed = sum(step.label == last.label for step in before)
+    asked = ", ".join(dict.fromkeys(step.expert for step in before))
+    sure = "" if last.reply.p_yes is None else f" with P(yes) {last.reply.p_yes:.2f}"
+    return (
+        f"the question{passage}; the last answer, {last.label.word}{sure}; who was asked: {asked}; "
+        f"and that {agreed} of {len(before)} answers so far say {last.label.word}"
+    )
+
+
+def _draw_choice(scene: Scene, decision: Decision) -> None:
+    if not decision.probabilities:
+        shown = f"the answer {decision.previous_label.word}" if decision.previous_label else "no other answer"
+        st.caption(plain(f"{scene.why_plain} The expert is shown {shown}." if decision.expert else scene.why_plain))
+        return
+    st.echarts_chart(
+        charts.probabilities_chart(scene.experts, decision),
+        key=f"route_choice_{decision.step}",
+        height=charts.probabilities_height(decision),
+        alt=charts.probabilities_alt(scene.experts, decision),
+    )
+    if decision.repeated:
+        st.caption("It chose the expert it had just asked; by the rules of this run the next one is asked instead.")
+
+
+def _draw_reply(scene: Scene, step: Step) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(f"says {step.label.word}", color=_LABEL_COLOURS[step.label])
+        _draw_verdict(scene.question.gold, step.label)
+    if step.reply.p_yes is not None:
+        st.progress(min(max(step.reply.p_yes, 0.0), 1.0), text=f"P(yes) {step.reply.p_yes:.3f}{_border(scene, step)}")
+    show_text(step.reply.text.strip())
+    tokens = f"{step.reply.prompt_tokens:,} + {step.reply.generated_tokens:,} tokens"
+    st.markdown(f"**{duration(step.seconds)}** · cost **{number(step.cost)}**")
+    st.caption(f"{tokens}; {duration(step.reply.wall_s)} passed{' when it was recorded' if scene.kind == 'replay' else ''}.")
+
+
+def _border(scene: Scene, step: Step) -> str:
+    border = scene.borders[scene.experts.index(step.expert)]
+    return "" if np.isnan(border) else f", counts as yes from {border:.3f}"
+
+
+def _draw_verdict(gold: Label | None, label: Label) -> None:
+    if gold is not None:
+        right = label == gold
+        st.badge("right" if right else "wrong", icon=":material/check:" if right else ":material/close:", color="green" if right else "red")
+
+
+def _draw_end(scene: Scene, route: Route) -> None:
+    answer = scene.answer or route.answer
+    with st.container(border=True):
+        with st.grid(4, min_column_width=_CARD_WIDTH):
+            st.metric("Answer", answer.word.upper(), border=True)
+            st.metric("Cost", number(route.cost), border=True, help="Sum over the calls, by the price list of the run.")
+            st.metric("Seconds", duration(route.seconds), border=True, help="Standardised: tokens times the expert's own pace.")
+            st.metric("Calls", len(route.steps), border=True)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _draw_verdict(scene.question.gold, answer)
+            gold = f" The right answer is **{scene.question.gold.word}**." if scene.question.gold else ""
+            st.markdown(f"It ended because {route.stop_reason}.{gold}")

@@ -1,0 +1,67 @@
+"""Choosing runs: people see names, the address holds ids, so a link still works after a run was renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from der_core.evaluation.runs import Run
+from ui.address_choice import choose_by_id
+from ui.loaders import runs
+
+_BETWEEN = ","
+
+
+def choose_run(key: str, label: str = "Run") -> Run | None:
+    """Draw the choice of one run and return it, None where there is none at all; `?<key>=<id>` opens the page with that run."""
+    known = runs()
+    if not known:
+        return None
+    chosen = choose_by_id(key, label, run_names(known))
+    return next(run for run in known if run.id == chosen)
+
+
+def choose_runs(key: str, label: str, at_most: int) -> tuple[Run, ...]:
+    """Draw the choice of up to `at_most` runs and return them in the order chosen; `?<key>=<id>,<id>` opens the page with those."""
+    by_id = {run.id: run for run in runs()}
+    names = run_names(tuple(by_id.values()))
+    _follow_address(key, by_id, at_most)
+    picked = st.multiselect(
+        label,
+        list(by_id),
+        key=key,
+        format_func=names.__getitem__,
+        max_selections=at_most,
+        persist_state="session",
+        placeholder="Choose runs",
+    )
+    chosen = [run_id for run_id in picked if run_id in by_id][:at_most]
+    _write_address(key, chosen)
+    return tuple(by_id[run_id] for run_id in chosen)
+
+
+def run_names(shown: Sequence[Run]) -> dict[str, str]:
+    """Return what to call each run, by id: its name, with its id where two share a name."""
+    names = [run.name for run in shown]
+    return {run.id: run.name if names.count(run.name) == 1 else f"{run.name} ({run.id})" for run in shown}
+
+
+def _follow_address(key: str, known: Collection[str], at_most: int) -> None:
+    """Put the runs of a new address into the widget, and take out those that are gone; an address of its own making is no news."""
+    address = st.query_params.get(key)
+    wanted = st.session_state.get(key, [])
+    if address is not None and address != st.session_state.get(f"{key}_address"):
+        wanted = address.split(_BETWEEN)
+    found = [run_id for run_id in dict.fromkeys(wanted) if run_id in known][:at_most]
+    if found != st.session_state.get(key, []):
+        st.session_state[key] = found
+
+
+def _write_address(key: str, run_ids: Sequence[str]) -> None:
+    address = _BETWEEN.join(run_ids)
+    st.session_state[f"{key}_address"] = address
+    if address and st.query_params.get(key) != address:
+        st.query_params[key] = address
+    elif not address and key in st.query_params:
+        del st.query_params[key]

@@ -1,0 +1,109 @@
+"""A training as it goes on: state, progress with time left, Stop, cards and curves that update in place."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from der_core.jobs import JobSnapshot, JobState
+from ui.charts_training import CURVES, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
+from ui.parts import DASH, duration, number, percent, plain, table_behind
+from ui.work import TRAINING, TrainingPlan, board, latest, this_tab
+
+REFRESH_S = 1.0
+_CHART_HEIGHT = 250
+_BADGES: dict[JobState, tuple[str, str, str]] = {
+    JobState.RUNNING: ("training", ":material/model_training:", "blue"),
+    JobState.STOPPING: ("stopping: comparing what was learned", ":material/hourglass_top:", "orange"),
+    JobState.STOPPED: ("stopped early", ":material/stop_circle:", "orange"),
+    JobState.DONE: ("finished", ":material/check_circle:", "green"),
+    JobState.FAILED: ("failed", ":material/error:", "red"),
+}
+
+
+def show_training() -> JobSnapshot | None:
+    """Draw the running, or else the last, training of this server; None where there was none. It redraws itself while active."""
+    job = latest(TRAINING)
+    if job is not None:
+        active = job.state.active
+        st.fragment(_draw, run_every=REFRESH_S if active else None)(active)
+    return job
+
+
+def is_training() -> bool:
+    """Return whether a training is going on, in whichever tab it was started."""
+    job = latest(TRAINING)
+    return job is not None and job.state.active
+
+
+def whose(job: JobSnapshot) -> str:
+    """Return in words where a job was started. A tab that was reloaded is another one."""
+    return "started in this tab" if job.owner == this_tab() else "started in another tab"
+
+
+def _draw(was_active: bool) -> None:
+    job = latest(TRAINING)
+    if job is None or (was_active and not job.state.active):
+        st.rerun()  # the whole page: the result is there, and Train is free again
+    _draw_state(job)
+    plan, *points = job.history or (None,)
+    if isinstance(plan, TrainingPlan):
+        _draw_curves(plan, curves_frame(points, plan.experts))
+
+
+def _draw_state(job: JobSnapshot) -> None:
+    words, icon, colour = _BADGES[job.state]
+    badge = f":{colour}-badge[{icon} {words}]"
+    st.markdown(f"**{plain(job.title)}** {badge} :small[:gray[{whose(job)} · {_rough(job.elapsed_s)} in all]]")
+    if job.state.active:
+        _draw_progress(job)
+    elif job.state is JobState.FAILED:
+        st.error(plain(job.message), icon=":material/error:")
+
+
+def _draw_progress(job: JobSnapshot) -> None:
+    left = "" if job.report.eta_s is None else f" · {percent(job.report.fraction, 0)} · about {_rough(job.report.eta_s)} left"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(job.report.fraction, job.report.text + left)
+        st.button(
+            "Stop",
+            key="train_stop",
+            icon=":material/stop_circle:",
+            shortcut="S",
+            help="Ends the training now; what it has learned so far is compared and kept.",
+            disabled=job.state is JobState.STOPPING,
+            on_click=board().stop,
+            args=(job.id,),
+        )
+
+
+def _rough(seconds: float) -> str:
+    """Seconds that change while one looks: without fractions."""
+    return f"{seconds:.0f} s" if seconds < 10 else duration(seconds)
+
+
+def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
+    ends = (
+        "they end on the gold answer, so these are **oracle** figures"
+        if plan.config.episode.end == "gold"
+        else "**deployable**: no gold answer is looked at to end a route"
+    )
+    st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores; {ends}.")
+    with st.container(horizontal=True):
+        for curve in CURVES:
+            _draw_card(frame, curve)
+    steps = plan.config.ppo.total_steps
+    left, right = st.columns(2)
+    for place, curve in zip((left, right, left, right, left), CURVES, strict=True):
+        place.echarts_chart(curve_chart(frame, curve, steps), key=f"train_{curve.field}", alt=curve_alt(frame, curve), height=_CHART_HEIGHT)
+    right.echarts_chart(
+        shares_chart(frame, plan.experts, steps), key="train_shares", alt=shares_alt(frame, plan.experts), height=_CHART_HEIGHT
+    )
+    table_behind(frame, "training_curves", "Table behind these curves")
+
+
+def _draw_card(frame: pd.DataFrame, curve: Curve) -> None:
+    known = frame[curve.column].dropna().tolist()
+    unit = " %" if curve.column.endswith("%") else ""
+    value = f"{number(known[-1], curve.digits)}{unit}" if known else DASH
+    st.metric(curve.title, value, border=True, width=150, chart_data=known or None, chart_type="area", delta_color="off", help=curve.unit)

@@ -1,0 +1,68 @@
+"""What a finished training came to: the headline, its accuracy beside the best single expert, and where to go next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from der_core.errors import DerError
+from der_core.evaluation.report import Json
+from ui.loaders import run_report
+from ui.parts import notice, number, percent, plain
+
+LINKS = (
+    ("pages/compare.py", "compare_run", "Compare with every baseline", ":material/scatter_plot:"),
+    ("pages/route.py", "route_run", "Follow its routes", ":material/route:"),
+    ("pages/runs.py", "runs_chosen", "See it among the runs", ":material/list_alt:"),
+)
+"""Pages that take a run by its id, each under its own key of the address."""
+
+
+def show_result(run_id: str) -> None:
+    """Draw the result of a run, or the one line that says why there is none."""
+    try:
+        results = run_report(run_id)["results"]
+    except DerError as error:
+        notice(error)
+        return
+    st.markdown(plain(results["headline"]))
+    with st.container(horizontal=True):
+        for row in learned_rows(results):
+            _draw_row(row, f"{row['name']} ({'oracle' if row['oracle'] else 'deployable'})")
+        best = best_single_row(results)
+        if best is not None:
+            _draw_row(best, f"Best single expert: {best['name']}")
+    with st.container(horizontal=True):
+        for page, key, label, icon in LINKS:
+            st.page_link(page, label=label, icon=icon, query_params={key: run_id})
+
+
+def learned_rows(results: Json) -> list[Json]:
+    """Return the rows of the trained agent, deployable ones first, each kind best first."""
+    return [row for row in (*results["deployable"], *results["oracle"]) if row["family"] == "learned"]
+
+
+def best_single_row(results: Json) -> Json | None:
+    """Return the row of the best single expert."""
+    return next((row for row in results["deployable"] if row["name"] == results["best_single"]), None)
+
+
+def _draw_row(row: Json, label: str) -> None:
+    with st.container(border=True, width=240):
+        st.metric(
+            plain(label),
+            percent(row["accuracy"]),
+            help=f"Right answers on {row['n']} held-out questions; the interval tells how far chance alone may be off.",
+        )
+        st.caption(
+            f"95 % interval {percent(row['low'])} to {percent(row['high'])}; {number(row['calls'])} calls per question. {_against_best(row)}"
+        )
+
+
+def _against_best(row: Json) -> str:
+    gap = row["difference"]
+    if gap["value"] is None or not any(gap.values()):
+        return "The others are measured against it."
+    verdict = "significant" if row["differs"] else "not significant"
+    return (
+        f"{100 * gap['value']:+.1f} points [{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}] against the best single expert: {verdict}."
+    )
