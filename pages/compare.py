@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from der_core.config import CostMode
 from ui.compare_subject import Subject, choose_subject, frontier_of
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_questions, draw_ranking, draw_routes
 from ui.frame import frame
@@ -11,30 +13,32 @@ from ui.frame import frame
 VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE]
 
 
-def choose_axes(subject: Subject) -> tuple[str, bool, bool]:
-    """Draw the choices of the chart: cost mode, whether oracles are shown, whether cost is on a log scale."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        picked = st.segmented_control(
-            "Cost",
-            subject.cost_modes,
-            default=subject.comparison.cost_mode,
-            required=True,
-            key="compare_cost",
-            bind="query-params",
-            persist_state="session",
-            help="What a call is charged: computing time, time over the expert's own median, tokens, parameters, or time on the clock.",
-        )
-        oracles = st.toggle("Show oracles", value=True, key="compare_oracles", bind="query-params", persist_state="session")
-        log_cost = st.toggle("Log scale", key="compare_log", bind="query-params", persist_state="session")
-    return picked, oracles, log_cost
+def choose_axes(subject: Subject, cost: DeltaGenerator, switches: DeltaGenerator) -> tuple[CostMode, bool, bool]:
+    """Draw the choices of the chart and return the cost mode, whether oracles are shown, and whether cost is on a log scale."""
+    picked = cost.segmented_control(
+        "Cost",
+        subject.cost_modes,
+        default=subject.comparison.cost_mode,
+        required=True,
+        key="compare_cost",
+        bind="query-params",
+        persist_state="session",
+        help="What a call is charged: computing time, time over the expert's own median, tokens, parameters, or time on the clock.",
+    )
+    oracles = switches.toggle("Show oracles", value=True, key="compare_oracles", bind="query-params", persist_state="session")
+    log_cost = switches.toggle("Log scale", key="compare_log", bind="query-params", persist_state="session")
+    return (picked if picked in subject.cost_modes else subject.comparison.cost_mode), oracles, log_cost
 
 
-frame("Compare", "Is learning to route worth it? Every router on the same held-out questions, with the same replies and the same prices.")
-subject = choose_subject()
-picked, oracles, log_cost = choose_axes(subject)
-mode = next((mode for mode in subject.cost_modes if mode == picked), subject.comparison.cost_mode)
+frame(
+    "Compare", "Is learning to route worth it? All routers answer the same held-out questions, from the same replies, at the same prices."
+)
+headline = st.container()
+run_place, cost_place, switch_place = st.columns([3, 7, 3], vertical_alignment="bottom")
+subject = choose_subject(run_place, headline)
+mode, oracles, log_cost = choose_axes(subject, cost_place, switch_place)
 frontier = frontier_of(subject, mode)
-draw_frontier(subject, frontier, oracles=oracles, log_cost=log_cost, large=bool(st.session_state.get("present")))
+draw_frontier(subject, frontier, oracles=oracles, log_cost=log_cost)
 
 view = st.segmented_control(
     "View",

@@ -11,9 +11,10 @@ from ui.expert_health import draw_health, health_of
 from ui.expert_trial import draw_trial
 from ui.frame import frame
 from ui.parts import empty_state, notice
-from ui.recording_choice import choose_recording
+from ui.recording_choice import choose_recording, stop_unless_readable
 
 frame("Experts", "An expert is a model with a way of answering. Here is who can be asked now, and what a recording says of each.")
+stop_unless_readable()
 
 st.subheader("Who can be asked", anchor=False)
 specs = choose_experts()

@@ -10,7 +10,7 @@ from ui.frame import frame
 from ui.parts import empty_state, notice
 from ui.question_choice import choose_questions
 from ui.recorded_replies import draw_recorded_faults, draw_replies
-from ui.recording_choice import choose_recording
+from ui.recording_choice import choose_recording, stop_unless_readable
 from ui.recording_file import draw_file
 from ui.recording_panel import draw_panel, is_recording
 from ui.recording_start import draw_resume, draw_start
@@ -19,6 +19,7 @@ frame(
     "Record",
     "Every expert is asked every question once, after each answer it could be shown. All that follows replays these replies exactly.",
 )
+stop_unless_readable()
 
 left, right = st.columns([3, 2], gap="medium")
 with left:

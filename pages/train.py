@@ -91,7 +91,8 @@ with stage:
         )
     if pressed and not busy:
         start(ref, config, name)
+    result_place = st.container()
     job = show_training()
-    if job is not None and job.result is not None:
-        st.subheader("Result", anchor=False)
-        show_result(job.result)
+    with result_place:
+        if job is not None and job.result is not None:
+            show_result(job.result)

@@ -1,4 +1,6 @@
 import hashlib
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +160,20 @@ class TestRealModel:
         expert.close()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{address}/health", trust_env=False)
+
+    def test_closing_while_a_call_is_under_way_lets_it_end_and_then_frees_the_server(self):
+        pool = ServerPool()
+        expert = EmbeddedExpert(spec_of(WEIGHTS, style="reason"), replace(OPTIONS, context_tokens=512), pool=pool)
+        expert.ask(QUESTION, Label.NONE)
+        replies = []
+        call = threading.Thread(target=lambda: replies.append(expert.ask(QUESTION, Label.YES)), daemon=True)
+        call.start()
+        while not expert._n_in_flight:
+            time.sleep(0.001)
+        expert.close()
+        call.join(timeout=60)
+        assert replies[0].text
+        assert not pool._holders
 
     def test_only_holders_of_the_key_are_answered(self):
         server = LlamaServer(WEIGHTS, 512, 1)

@@ -22,7 +22,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("end-to-end")
     gguf = next(iter(bundled_gguf().values()))
     experts = [f"gguf:{gguf}", f"gguf:{gguf}@reason"]
-    code = main(["record", "--store", str(folder / "r.sqlite"), "--questions", "bundled", "--samples", "16", "--experts", *experts])
+    code = main(
+        [
+            "record",
+            "--store",
+            str(folder / "r.sqlite"),
+            "--questions",
+            "bundled",
+            "--samples",
+            "16",
+            "--threads",
+            "1",
+            "--experts",
+            *experts,
+        ]
+    )
     assert code == 0
     return folder
 
@@ -57,7 +71,24 @@ def test_a_second_recording_of_the_same_asks_nothing(place: Path, capsys: pytest
     experts = [f"gguf:{gguf}", f"gguf:{gguf}@reason"]
     with Store.open(place / "r.sqlite", create=False) as store:
         before = store.recordings()[0].n_entries
-    assert main(["record", "--store", str(place / "r.sqlite"), "--questions", "bundled", "--samples", "16", "--experts", *experts]) == 0
+    assert (
+        main(
+            [
+                "record",
+                "--store",
+                str(place / "r.sqlite"),
+                "--questions",
+                "bundled",
+                "--samples",
+                "16",
+                "--threads",
+                "1",
+                "--experts",
+                *experts,
+            ]
+        )
+        == 0
+    )
     with Store.open(place / "r.sqlite", create=False) as store:
         assert store.recordings()[0].n_entries == before
     assert "0 asked now" in capsys.readouterr().out

@@ -15,14 +15,13 @@ from ui.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
 
-OUTCOME = {RIGHT: "#009E73", WRONG: QUIET}
-_LOST = "#D55E00"
-_TITLE = {"left": 0, "top": 0, "textStyle": {"fontSize": 16}}
+TEXT_SIZE = 13
+_WON, _LOST = "#009E73", "#D55E00"
+_OUTCOME = {RIGHT: QUIET, WRONG: _LOST}
 
 
-def shares_chart(rows: Sequence[Row], experts: Sequence[str]) -> Option:
-    """Return the share of all calls that went to each expert, one bar a router, best router on top."""
-    frame = shares_frame(rows)
+def shares_chart(rows: Sequence[Row], experts: Sequence[str], text_size: int = TEXT_SIZE) -> Option:
+    """Return the share of all calls that went to each expert, one bar a router, in the order given from the top."""
     bars = [
         {
             "type": "bar",
@@ -35,52 +34,46 @@ def shares_chart(rows: Sequence[Row], experts: Sequence[str]) -> Option:
         for index, name in enumerate(experts)
     ]
     return {
-        "title": {"text": "Who is asked: share of all calls", **_TITLE},
-        "legend": {"top": 26, "left": 0, "type": "scroll"},
+        **_bars("Who is asked: share of all calls", "% of calls", text_size, highest=100),
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}},
-        "grid": {"left": 8, "right": 24, "top": 62, "bottom": 34, "containLabel": True},
-        "dataset": {"source": frame},
-        "xAxis": {"type": "value", "max": 100, "name": "% of calls", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "category", "inverse": True, "axisLabel": {"width": 210, "overflow": "truncate"}},
+        "dataset": {"source": shares_frame(rows)},
         "series": bars,
     }
 
 
 def shares_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the share of calls of each expert in percent, one line a router that asks anybody."""
-    return pd.DataFrame(
-        [
-            {"Router": row.name, **{name: _percent(share) for name, share in row.shares.items()}, "Calls": round(row.calls, 2)}
-            for row in rows
-            if row.calls > 0
-        ]
-    )
+    return pd.DataFrame([_shares_row(row) for row in rows if row.calls > 0])
 
 
-def routes_chart(router: str, flows: Sequence[Flow], experts: Sequence[str]) -> Option:
+def _shares_row(row: Row) -> dict[str, object]:
+    shares = {name: _percent(share) for name, share in row.shares.items()}
+    return {"Router": f"{row.name} (oracle)" if row.oracle else row.name, **shares, "Calls": round(row.calls, 2)}
+
+
+def routes_chart(router: str, flows: Sequence[Flow], experts: Sequence[str], text_size: int = TEXT_SIZE) -> Option:
     """Return the routes of one router as a Sankey diagram: first call on the left, then on, to right and wrong answers."""
     links = [{"source": _call(flow.step, flow.source), "target": _target(flow), "value": flow.n} for flow in flows]
-    nodes = dict.fromkeys([end for link in links for end in (link["source"], link["target"])])
+    nodes = dict.fromkeys(end for flow in flows for end in (_call(flow.step, flow.source), _target(flow)))
     calls = max((flow.step + 1 for flow in flows), default=1)
+    sankey = {
+        "type": "sankey",
+        "top": 30 + text_size,
+        "left": 8,
+        "right": 5 * text_size,
+        "bottom": 12,
+        "nodeGap": 14,
+        "draggable": False,
+        "emphasis": {"focus": "adjacency"},
+        "label": {"fontSize": text_size + 1},
+        "lineStyle": {"color": "gradient", "opacity": 0.4},
+        "data": [_node(name, experts, calls) for name in nodes],
+        "links": links,
+    }
     return {
-        "title": {"text": f"Routes of {router}: questions by call, and how they ended", **_TITLE},
+        "title": _title(f"Routes of {router}: questions by call, and how they ended", text_size),
         "tooltip": {"trigger": "item"},
-        "series": [
-            {
-                "type": "sankey",
-                "top": 44,
-                "left": 8,
-                "right": 130,
-                "bottom": 12,
-                "nodeGap": 14,
-                "draggable": False,
-                "emphasis": {"focus": "adjacency"},
-                "label": {"fontSize": 14},
-                "lineStyle": {"color": "gradient", "opacity": 0.4},
-                "data": [_node(str(name), experts, calls) for name in nodes],
-                "links": links,
-            }
-        ],
+        "series": [sankey],
     }
 
 
@@ -89,11 +82,10 @@ def flows_frame(flows: Sequence[Flow]) -> pd.DataFrame:
     return pd.DataFrame([{"Call": flow.step + 1, "Expert": flow.source, "Then": flow.target, "Questions": flow.n} for flow in flows])
 
 
-def flips_chart(flips: Sequence[Flips]) -> Option:
+def flips_chart(flips: Sequence[Flips], text_size: int = TEXT_SIZE) -> Option:
     """Return what seeing an answer does to each expert: share of questions won (to the right) and lost (to the left)."""
-    frame = flips_frame([row for row in flips if row.n])
     detail = ["Won %", "Lost %", "Net questions", "Copied %", "Questions"]
-    bars = (("Lost: right before, wrong after", "Lost %", _LOST), ("Won: wrong before, right after", "Won %", OUTCOME[RIGHT]))
+    bars = (("Lost: right before, wrong after", "Lost %", _LOST), ("Won: wrong before, right after", "Won %", _WON))
     series = [
         {
             "type": "bar",
@@ -105,14 +97,11 @@ def flips_chart(flips: Sequence[Flips]) -> Option:
         }
         for name, column, colour in bars
     ]
+    title = "What being shown an answer does (Knowledge Transfer Prompt)"
     return {
-        "title": {"text": "What being shown an answer does (Knowledge Transfer Prompt)", **_TITLE},
-        "legend": {"top": 26, "left": 0, "type": "scroll"},
+        **_bars(title, "% of questions, lost to the left, won to the right", text_size),
         "tooltip": {"trigger": "item"},
-        "grid": {"left": 8, "right": 24, "top": 66, "bottom": 34, "containLabel": True},
-        "dataset": {"source": frame},
-        "xAxis": {"type": "value", "name": "% of questions, lost to the left, won to the right", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "category", "inverse": True, "axisLabel": {"width": 260, "overflow": "truncate"}},
+        "dataset": {"source": flips_frame([row for row in flips if row.n])},
         "series": series,
     }
 
@@ -138,6 +127,29 @@ def _flips_row(row: Flips) -> dict[str, object]:
     }
 
 
+def _title(text: str, text_size: int) -> Option:
+    return {"text": text, "left": 0, "top": 6, "textStyle": {"fontSize": text_size + 3}}
+
+
+def _bars(title: str, unit: str, text_size: int, highest: int | None = None) -> Option:
+    """What charts of lying bars share."""
+    text = {"fontSize": text_size}
+    return {
+        "title": _title(title, text_size),
+        "legend": {"top": 16 + text_size, "left": 0, "type": "scroll", "textStyle": text},
+        "grid": {"left": 8, "right": 28, "top": 40 + 2 * text_size, "bottom": 18 + text_size, "containLabel": True},
+        "xAxis": {
+            "type": "value",
+            "max": highest, "name": unit,
+            "nameLocation": "middle",
+            "nameGap": 16 + text_size,
+            "nameTextStyle": text,
+            "axisLabel": text,
+        },
+        "yAxis": {"type": "category", "inverse": True, "axisLabel": {**text, "width": 19 * text_size, "overflow": "truncate"}},
+    }
+
+
 def _call(step: int, expert: str) -> str:
     return f"{step + 1}. {expert}"
 
@@ -147,8 +159,8 @@ def _target(flow: Flow) -> str:
 
 
 def _node(name: str, experts: Sequence[str], calls: int) -> Option:
-    if name in OUTCOME:
-        return {"name": name, "itemStyle": {"color": OUTCOME[name]}, "depth": calls}
+    if name in _OUTCOME:
+        return {"name": name, "itemStyle": {"color": _OUTCOME[name]}, "depth": calls}
     return {
         "name": name,
         "itemStyle": {"color": expert_colour(experts.index(name.partition(". ")[2]))},

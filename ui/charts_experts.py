@@ -123,7 +123,7 @@ def _interval(row: ExpertFigures, index: int) -> Option:
 
 
 def _across(height: float | None) -> Option:
-    label = {"formatter": "more\nfrequent\nanswer", "position": "end", "color": QUIET}
+    label = {"formatter": "more\nfrequent\nanswer", "position": "end", "color": QUIET, "lineHeight": _FONT}
     line = {"type": "dashed", "color": QUIET}
     return {"silent": True, "symbol": "none", "lineStyle": line, "label": label, "data": [] if height is None else [{"yAxis": height}]}
 

@@ -30,8 +30,8 @@ COST_WORDS: dict[CostMode, str] = {
     "params": "Cost per question (1 = one call of the smallest expert, by parameters)",
     "wall": "Cost per question (1 = one call of the quickest expert, by time on the clock)",
 }
-_WIDTHS, _HEIGHTS, _MARK = 48.0, 22.0, 9.0
-"""A usual chart in multiples of its type size, and half the size of a mark in pixels; names are placed for it."""
+_WIDTHS, _HEIGHTS, _MARK, _HEADROOM = 45.0, 22.0, 14.0, 0.16
+"""A usual chart in multiples of its type size, half the size of a mark in pixels, and the share of the height above 100 %; names are placed for it."""
 _TAG, _TAG_LEARNED = "#3A4A5A", "#B34A00"
 """Grounds of the names, dark enough for white type on light and on dark pages."""
 _HOVER = (
@@ -73,7 +73,7 @@ def accuracy_cost_figure(comparison: Comparison, frontier: Frontier, axes: Axes,
     from plotly.graph_objects import Figure  # late: not every page draws one
 
     shown = [row for row in comparison.rows if (oracles or not row.oracle) and axes.can_show(row)]
-    figure = Figure(layout=_layout(axes))
+    figure = Figure(layout=_layout(axes, min(row.low for row in shown)))
     figure.add_trace(_zero_router(frontier, max(row.costs[axes.mode] for row in shown)))
     figure.add_trace(_pareto([row for row in map(comparison.row, frontier.pareto) if axes.can_show(row)], axes))
     for mark in _marks(shown, comparison):
@@ -138,7 +138,7 @@ def _ranking_row(row: Row, frontier: Frontier) -> dict[str, object]:
         "95 % interval": f"{100 * row.low:.1f} to {100 * row.high:.1f}",
         "Difference": _percent(gap.value),
         "Its 95 % interval": f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}",
-        "p": _rounded(row.mcnemar_p, 4),
+        "p": "< 0.001" if row.mcnemar_p < 0.001 else f"{row.mcnemar_p:.3f}",
         "Differs": "yes" if row.differs else "",
         "Calls": _rounded(row.calls, 2),
         "Cost": _rounded(row.costs[frontier.mode], 2),
@@ -157,7 +157,7 @@ def kind(row: Row) -> str:
     return "oracle" if row.oracle else "deployable"
 
 
-def _layout(axes: Axes) -> Option:
+def _layout(axes: Axes, lowest: float) -> Option:
     text, small = {"size": axes.text_size}, {"size": axes.text_size - 1}
     ticks = {"type": "log", "dtick": "D2"} if axes.log_cost else {"rangemode": "tozero"}
     title = COST_WORDS[axes.mode] + (", log scale" if axes.log_cost else "")
@@ -171,8 +171,19 @@ def _layout(axes: Axes) -> Option:
         "hoverlabel": {"font": text},
         "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0, "font": small},
         "xaxis": {"title": {"text": title, "font": text}, "tickfont": small, "zeroline": False, **ticks},
-        "yaxis": {"title": {"text": "Right answers, %", "font": text}, "tickfont": small, "zeroline": False},
+        "yaxis": {"title": {"text": "Right answers, %", "font": text}, "tickfont": small, "zeroline": False, **_shares_axis(lowest)},
     }
+
+
+def _shares_axis(lowest: float) -> Option:
+    """From a little below the lowest interval to above 100 %, where there is room for names but nothing to read off."""
+    low, high = _percent_range(lowest)
+    return {"range": [low, high], "tickvals": [tick for tick in range(0, 101, 10) if tick > low]}
+
+
+def _percent_range(lowest: float) -> tuple[float, float]:
+    low = 100 * lowest - 3
+    return low, 100 + _HEADROOM * (100 - low)
 
 
 def _zero_router(frontier: Frontier, dearest: float) -> Option:
@@ -278,7 +289,7 @@ class _Scale:
         self._shown, self._axes = shown, axes
         places = [axes.place(row) for row in shown]
         self._left, self._right = min([*places, *([] if axes.log_cost else [0.0])]), max(places)
-        self._low, self._high = min(row.low for row in shown), max(row.high for row in shown)
+        self._low, self._high = _percent_range(min(row.low for row in shown))
         self._width, self._height = _WIDTHS * axes.text_size, _HEIGHTS * axes.text_size
         self.extent: Box = (-_MARK, -_MARK, self._width + 2 * _MARK, self._height + 2 * _MARK)
 
@@ -295,7 +306,7 @@ class _Scale:
         return self._width * (self._axes.place(row) - self._left) / max(self._right - self._left, 1e-9)
 
     def _up(self, share: float) -> float:
-        return self._height * (share - self._low) / max(self._high - self._low, 1e-9)
+        return self._height * (100 * share - self._low) / max(self._high - self._low, 1e-9)
 
 
 def _percent(share: float) -> float | None:

@@ -28,23 +28,27 @@ LIKING_COLOURS: dict[Liking, str] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the curves over a weight: the column it shows, its axis, and its colour."""
+    """One of the curves over a weight: the column it shows and its colour; `is_share` for percentages."""
 
     column: str
     colour: str
-    from_zero: bool = True
-    top: float | None = None
+    is_share: bool = False
 
 
 PANELS = (
-    Panel("Right %", _RIGHT, from_zero=False, top=100),
+    Panel("Right %", _RIGHT, is_share=True),
     Panel("Cost per question", "#009E73"),
     Panel("Calls per question", "#CC79A7"),
-    Panel("Wrong first %", _DETOUR),
+    Panel("Wrong first %", _DETOUR, is_share=True),
 )
 """From top to bottom."""
-_PANEL_HEIGHT, _PANEL_GAP, _ABOVE, _BELOW = 84, 34, 62, 56
+_PANEL_HEIGHT, _PANEL_GAP, _ABOVE, _BELOW = 80, 42, 62, 48
 SWEEP_HEIGHT = _ABOVE + len(PANELS) * _PANEL_HEIGHT + (len(PANELS) - 1) * _PANEL_GAP + _BELOW
+
+
+def likings_legend() -> list[tuple[str, str]]:
+    """Return each kind of route with its colour, for a legend that serves the chart of orders and the map."""
+    return [(kind.value, colour) for kind, colour in LIKING_COLOURS.items()]
 
 
 def order_signs(order: str) -> str:
@@ -65,7 +69,7 @@ def orders_frame(returns: Sequence[OrderReturn], episode: EpisodeConfig) -> pd.D
         {
             "Order": order_signs(row.order),
             "In words": row.sentence,
-            "Return": round(row.value, 4),
+            "Return": round(row.value, 3),
             "Kind": Liking.of(row.order, episode).value,
             "Calls": len(row.order),
         }
@@ -81,9 +85,8 @@ def orders_chart(returns: Sequence[OrderReturn], episode: EpisodeConfig) -> Opti
     return {
         "title": {**_TITLE, "text": "What each order of answers earns"},
         "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}<br/>{a}: {c}"},
-        "legend": {"top": 34, "left": 0, "type": "scroll"},
-        "grid": {"left": 8, "right": 64, "top": 72, "bottom": 40, "containLabel": True},
-        "xAxis": {"type": "value", "name": "discounted return; ✓ right answer, ✗ wrong answer", "nameLocation": "middle", "nameGap": 26},
+        "grid": {"left": 8, "right": 64, "top": 40, "bottom": 40, "containLabel": True},
+        "xAxis": {"type": "value", "name": "discounted return", "nameLocation": "middle", "nameGap": 26},
         "yAxis": {"type": "category", "inverse": True, "data": frame["Order"].tolist(), "axisLabel": {"interval": 0, "fontSize": 14}},
         "series": series,
     }
@@ -104,7 +107,7 @@ def _order_bars(frame: pd.DataFrame, kind: Liking) -> Option:
 
 def orders_height(returns: Sequence[OrderReturn]) -> int:
     """Return the height in pixels that the chart of orders needs."""
-    return 130 + 26 * min(len(returns), MOST_ORDERS)
+    return 96 + 26 * min(len(returns), MOST_ORDERS)
 
 
 def orders_alt(returns: Sequence[OrderReturn]) -> str:
@@ -155,9 +158,9 @@ def _weight_axis(index: int, frame: pd.DataFrame, weight: Weight, *, named: bool
 
 
 def _panel_axis(index: int, panel: Panel) -> Option:
-    name = {"name": panel.column, "nameTextStyle": {"align": "left", "padding": [0, 0, 0, -48]}, "nameGap": 8}
-    bounds = {"min": 0} if panel.from_zero else {"scale": True}
-    return {"type": "value", "gridIndex": index, "splitNumber": 2, **name, **bounds, **({} if panel.top is None else {"max": panel.top})}
+    name = {"name": panel.column, "nameTextStyle": {"align": "left", "padding": [0, 0, 0, -48]}, "nameGap": 14}
+    bounds = {"max": 100, "interval": 50} if panel.is_share else {"splitNumber": 2}
+    return {"type": "value", "gridIndex": index, "min": 0, **name, **bounds}
 
 
 def _curve(index: int, panel: Panel, weight: Weight, present: float) -> Option:
@@ -205,18 +208,16 @@ def likings_chart(frame: pd.DataFrame, beta: float, gamma: float) -> Option:
     return {
         "title": {**_TITLE, "text": "What pays best, by beta and gamma"},
         "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}"},
-        "grid": {"left": 8, "right": 16, "top": 92, "bottom": 40, "containLabel": True},
+        "grid": {"left": 24, "right": 16, "top": 40, "bottom": 40, "containLabel": True},
         "visualMap": {
             "type": "piecewise",
             "seriesIndex": 0,
             "dimension": 2,
-            "orient": "horizontal",
-            "top": 32,
-            "left": 0,
+            "show": False,
             "pieces": [{"value": place, "label": kind.value, "color": LIKING_COLOURS[kind]} for place, kind in enumerate(kinds)],
         },
         "xAxis": {"type": "category", "data": [f"{value:g}" for value in betas], "name": "beta", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "category", "data": [f"{value:g}" for value in gammas], "name": "gamma"},
+        "yAxis": {"type": "category", "data": [f"{value:g}" for value in gammas], "name": "gamma", "nameLocation": "middle", "nameGap": 40},
         "series": [
             {"type": "heatmap", "data": cells, "itemStyle": {"borderColor": "rgba(255,255,255,0.35)", "borderWidth": 1}},
             {

@@ -75,7 +75,7 @@ def _row(experts: Sequence[str], decision: Decision, step: Step | None) -> dict[
     if step is None:
         return row
     return row | {
-        "Says": step.label.word,
+        "Counts as": step.label.word,
         "P(yes)": step.reply.p_yes,
         "Seconds": round(step.seconds, 4),
         "Wall seconds": round(step.reply.wall_s, 4),
@@ -95,7 +95,7 @@ def _first_row(first: FirstReply, gold: Label | None) -> dict[str, object]:
     verdict = {} if gold is None else {"Right": "✓ right" if first.label == gold else "✗ wrong"}
     return {
         "Expert": first.expert,
-        "Says": first.label.word,
+        "Counts as": first.label.word,
         **verdict,
         "P(yes)": first.reply.p_yes,
         "Seconds": None if math.isnan(first.seconds) else round(first.seconds, 4),

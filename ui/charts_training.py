@@ -33,9 +33,9 @@ class Curve:
 CURVES = (
     Curve("mean_reward", "Reward", "Reward", "mean of the routes that ended", digits=3),
     Curve("accuracy", "Right %", "Accuracy", "% of routes that ended right", 100, 1),
-    Curve("cost", "Cost", "Cost per question", "mean, in the cost mode of the run"),
-    Curve("calls", "Calls", "Calls per question", "mean number of experts asked"),
-    Curve("entropy", "Entropy", "Entropy of the choice", "nats; 0 is decided", digits=3),
+    Curve("cost", "Cost", "Cost", "mean per question, in the run's cost mode"),
+    Curve("calls", "Calls", "Calls", "mean number of experts asked per question"),
+    Curve("entropy", "Entropy", "Entropy", "of the choice, in nats; 0 is decided", digits=3),
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import DEPLOYABLE, CostMode
 from der_core.errors import DerError
@@ -13,7 +14,8 @@ from der_core.evaluation.answers import Answer, answers, differing
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import Frontier, frontier
-from ui.loaders import baseline_evaluation, recording_info, recordings, run_evaluation, run_report, stamp
+from ui.home import RecordingRef
+from ui.loaders import baseline_evaluation, run_evaluation, run_report, stamp
 from ui.parts import notice, plain, stop_with
 from ui.recording_choice import choose_recording
 from ui.run_choice import choose_run
@@ -45,15 +47,19 @@ class Subject:
         return tuple(mode for mode in get_args(CostMode) if mode in self.comparison.rows[0].costs)
 
 
-def choose_subject() -> Subject:
-    """Draw the choice, the headline and, where nothing can be compared, the next step instead of the page."""
-    run = choose_run("run")
-    try:
-        return _baselines() if run is None else _of_run(run.id)
-    except DerError as error:
-        notice(error)
-        st.page_link("pages/runs.py", label="Look at the runs", icon=":material/arrow_forward:")
-        st.stop()
+def choose_subject(choice: DeltaGenerator, headline: DeltaGenerator) -> Subject:
+    """Draw the choice and the headline in their places; where nothing can be compared, the next step instead of the page."""
+    with choice:
+        run = choose_run("run")
+        ref = choose_recording("compare_recording") if run is None else None
+    with headline:
+        try:
+            return _baselines(ref) if run is None else _of_run(run.id)
+        except DerError as error:
+            notice(error)
+            page, label = ("pages/record.py", "Go on with this recording") if run is None else ("pages/runs.py", "Look at the runs")
+            st.page_link(page, label=label, icon=":material/arrow_forward:")
+            st.stop()
 
 
 def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
@@ -93,28 +99,19 @@ def _of_run(run_id: str) -> Subject:
     return Subject(run_id, run_id, evaluation)
 
 
-def _baselines() -> Subject:
-    if not recordings():
-        stop_with(
-            "There is nothing to compare yet: first the experts' replies have to be recorded.", "pages/record.py", "Record some replies"
-        )
-    ref = choose_recording("compare_recording")
-    if ref is None or not getattr(recording_info(ref), "n_entries", 0):
-        stop_with("This recording holds no replies yet.", "pages/record.py", "Go on with the recording")
+def _baselines(ref: RecordingRef | None) -> Subject:
+    if ref is None:
+        stop_with("There is nothing to compare yet: first, experts have to be recorded.", "pages/record.py", "Record some replies")
     evaluation = baseline_evaluation(ref, DEPLOYABLE)
     _headline(evaluation.comparison.headline())
-    st.page_link(
-        "pages/train.py", label="No router is trained yet, so these are the baselines alone. Train one", icon=":material/arrow_forward:"
-    )
+    st.page_link("pages/train.py", label="Train a router, to see whether learning beats these", icon=":material/arrow_forward:")
     return Subject(f"{ref.title} {stamp(ref.file)}", "", evaluation)
 
 
 def _headline(sentence: str) -> None:
-    with st.container(border=True):
-        st.markdown(f"**{plain(sentence)}**")
-        st.caption(
-            "Deployable routers only: none of them looks at the right answer. All on the same held-out questions, replies and prices."
-        )
+    st.info(
+        f"**{plain(sentence)}** :small[Deployable routers only: none of them looks at the right answer.]", icon=":material/emoji_events:"
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

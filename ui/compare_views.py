@@ -6,26 +6,28 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from der_core.evaluation.answers import Answer, flows
 from der_core.evaluation.comparison import Row
 from der_core.evaluation.frontier import Frontier
 from der_core.evaluation.metrics import flip_matrix
 from ui.address_choice import choose_by_id
-from ui.charts_compare import flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
+from ui.charts_compare import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
 from ui.charts_frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
 from ui.compare_subject import ALONE, Subject, answers_of, chosen_answers, shown_rows
-from ui.parts import empty_state, percent, plain, show_text, table_behind, with_interval
+from ui.parts import DASH, empty_state, percent, plain, show_text, table_behind, with_interval
 
 RANKING, QUESTIONS, ROUTES, ADVICE = "Ranking", "Questions", "Routes", "Shown answers"
 _OUTCOMES = ["All", "Wrong", "Right"]
 _BAR_HEIGHT = 34
-_TYPE, _LARGE_TYPE = 15, 22  # pixels: Plotly does not follow the page's own size
+_MANY, _LIST_HEIGHT = 10, 430
+_PRESENTER_SCALE = 1.45
 
 
-def draw_frontier(subject: Subject, frontier: Frontier, *, oracles: bool, log_cost: bool, large: bool) -> None:
+def draw_frontier(subject: Subject, frontier: Frontier, *, oracles: bool, log_cost: bool) -> None:
     """Draw accuracy against cost; a click on a point opens that router's questions."""
-    axes = Axes(frontier.mode, log_cost, _LARGE_TYPE if large else _TYPE)
+    axes = Axes(frontier.mode, log_cost, _type_size(15))
     figure = accuracy_cost_figure(subject.comparison, frontier, axes, oracles=oracles)
     best = subject.comparison.deployable[0]
     st.plotly_chart(
@@ -78,7 +80,8 @@ def draw_questions(subject: Subject) -> None:
         _questions_frame(listed),
         hide_index=True,
         width="stretch",
-        height=min(420, 40 + 36 * len(places)),
+        height="content" if len(places) <= _MANY else _LIST_HEIGHT,
+        column_config={"": _width(40), "Question": _width(380), "Gold": _width(60), router: _width(90), second: _width(90)},
         key=f"compare_picked_{hash_of(router, second, outcome, kinds)}",
         on_select="rerun",
         selection_mode="single-row",
@@ -94,7 +97,8 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
     router = _choose_router(subject, "compare_router", "Router")
     found = flows(subject.comparison.rollouts[router], subject.experts)
     if found:
-        option = routes_chart(f"{router} ({kind(subject.comparison.row(router))})", found, subject.experts)
+        title = f"{router} ({kind(subject.comparison.row(router))})"
+        option = routes_chart(title, found, subject.experts, _type_size(TEXT_SIZE))
         st.echarts_chart(
             option, key="compare_routes", height=380, alt=f"Routes of {router}: which expert is asked after which, and how routes end"
         )
@@ -103,7 +107,7 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
         empty_state("This router asks nobody, so it has no routes; choose another.")
     rows = [row for row in shown_rows(subject, oracles) if row.calls > 0]
     st.echarts_chart(
-        shares_chart(rows, subject.experts),
+        shares_chart(rows, subject.experts, _type_size(TEXT_SIZE)),
         key="compare_shares",
         height=110 + _BAR_HEIGHT * len(rows),
         alt="Share of all calls that went to each expert, by router",
@@ -119,7 +123,7 @@ def draw_advice(subject: Subject) -> None:
         "a property of the expert, whatever a router does with it."
     )
     st.echarts_chart(
-        flips_chart(flips),
+        flips_chart(flips, _type_size(TEXT_SIZE)),
         key="compare_flips",
         height=120 + 2 * _BAR_HEIGHT * len(subject.experts),
         alt="Questions won and lost by being shown an answer",
@@ -130,6 +134,11 @@ def draw_advice(subject: Subject) -> None:
 def hash_of(router: str, second: str, outcome: str, kinds: Sequence[str]) -> str:
     """Return a name for a list of questions, so that a row chosen in one list is not carried into another."""
     return "|".join((router, second, outcome, *sorted(kinds)))
+
+
+def _type_size(usual: int) -> int:
+    """Size of a chart's type in pixels: charts do not follow the type of the page, which the presenter view enlarges."""
+    return round(usual * _PRESENTER_SCALE) if st.session_state.get("present") else usual
 
 
 def _open_clicked() -> None:
@@ -155,8 +164,10 @@ def _choose_router(subject: Subject, key: str, label: str, first: dict[str, str]
 
 
 def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
-    outcome = st.segmented_control(
-        "Questions that the router got",
+    kinds = sorted({answer.kind for answer in answers_of(subject, router)} - {""})
+    left, right = st.columns(2)
+    outcome = left.segmented_control(
+        "Questions that it got",
         _OUTCOMES,
         default="All",
         required=True,
@@ -164,14 +175,11 @@ def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
         bind="query-params",
         persist_state="session",
     )
-    kinds = sorted({answer.kind for answer in answers_of(subject, router)} - {""})
-    picked = (
-        st.pills(
-            "Kinds (none chosen: all)", kinds, selection_mode="multi", key="compare_kinds", bind="query-params", persist_state="session"
+    picked: list[str] = []
+    if kinds:
+        picked = right.multiselect(
+            "Kinds", kinds, placeholder="All kinds", key="compare_kinds", bind="query-params", persist_state="session"
         )
-        if kinds
-        else []
-    )
     return (outcome if outcome in _OUTCOMES else "All"), [one for one in picked if one in kinds]
 
 
@@ -230,6 +238,10 @@ def _draw_question(subject: Subject, given: dict[str, Answer]) -> None:
                 )
 
 
+def _width(pixels: int) -> ColumnConfig:
+    return st.column_config.Column(width=pixels)
+
+
 def _table(frame: pd.DataFrame, key: str, alt: str) -> None:
     config = {
         "Router": st.column_config.TextColumn(pinned=True),
@@ -237,4 +249,4 @@ def _table(frame: pd.DataFrame, key: str, alt: str) -> None:
         **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("Difference", "Above zero router")},
         **{name: st.column_config.NumberColumn(format="%.2f") for name in ("Calls", "Cost", "Median s")},
     }
-    st.dataframe(frame, hide_index=True, width="stretch", height="content", column_config=config, key=key, alt=alt)
+    st.dataframe(frame, hide_index=True, width="stretch", height="content", column_config=config, placeholder=DASH, key=key, alt=alt)

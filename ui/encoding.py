@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -24,16 +23,16 @@ class EncodingStopped(Exception):
 
 
 class WatchedEncoder:
-    """An encoder that reports after every batch, where there are several, and raises EncodingStopped within moments of `stop` being set.
+    """An encoder that reports after every batch, where there are several, and raises EncodingStopped soon after `gives_up` says so.
 
     Loading the model cannot be interrupted: it is left to end in its own thread, and is there the next time.
     """
 
     def __init__(
-        self, encoder: TextEncoder, stop: threading.Event, on_progress: OnProgress, clock: Callable[[], float] = time.monotonic
+        self, encoder: TextEncoder, gives_up: Callable[[], bool], on_progress: OnProgress, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._encoder = encoder
-        self._stop = stop
+        self._gives_up = gives_up
         self._on_progress = on_progress
         self._clock = clock
 
@@ -57,7 +56,7 @@ class WatchedEncoder:
         return np.concatenate(parts)
 
     def _wait_for(self, vectors: Future[Vectors]) -> Vectors:
-        while not self._stop.is_set():
+        while not self._gives_up():
             if wait([vectors], timeout=POLL_S).done:
                 return vectors.result()
         raise EncodingStopped

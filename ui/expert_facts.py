@@ -19,7 +19,7 @@ from ui.home import RecordingRef
 from ui.loaders import Stamp, load, load_parts, stamp
 from ui.parts import DASH, duration, number, percent, plain, table_behind, with_interval
 
-SPLIT_SEED, BOOTSTRAP_SEED = 7, 7
+BOOTSTRAP_SEED = 7
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
     effects: tuple[ThresholdEffect, ...] = ()
     reason = ""
     try:
-        parts = load_parts(ref, seed=SPLIT_SEED)
+        parts = load_parts(ref)
         effects = threshold_effects(parts.training, parts.test, np.random.default_rng(BOOTSTRAP_SEED))
     except SettingsError as error:
         reason = str(error)

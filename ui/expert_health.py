@@ -16,7 +16,7 @@ from ui.parts import DASH, plain
 
 _CONNECT_S, _READ_S = 1.0, 3.0
 _DIGEST_LENGTH = 12
-_GIGABYTE = 1e9
+_MEGABYTE = 1e6
 
 
 def health_of(specs: Sequence[ExpertSpec]) -> list[ExpertHealth]:
@@ -70,7 +70,7 @@ def _row(health: ExpertHealth) -> dict[str, str]:
     return {
         "State": "● ready" if health.ready else "○ not ready",
         "Expert": spec.name,
-        "Size": f"{health.size_bytes / _GIGABYTE:.2f} GB" if health.size_bytes else DASH,
+        "Size": f"{health.size_bytes / _MEGABYTE:,.0f} MB" if health.size_bytes else DASH,
         "Digest": short_digest(health.digest),
         "Model": spec.model.rpartition("/")[2] if spec.backend == "embedded" else spec.model,
         "Parameters": f"{spec.params_billions:.3g} billion" if spec.params_billions else DASH,

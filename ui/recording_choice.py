@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from der_core.errors import StoreError
 from ui.home import RecordingRef
 from ui.loaders import recordings
+from ui.parts import notice
+
+
+def stop_unless_readable() -> None:
+    """End the page with one sentence where the store of recordings cannot be read."""
+    try:
+        recordings()
+    except StoreError as error:
+        notice(error)
+        st.stop()
 
 
 def choose_recording(key: str) -> RecordingRef | None:

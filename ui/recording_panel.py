@@ -62,7 +62,7 @@ def _draw_figures(job: JobSnapshot) -> None:
     progress = job.report.record
     left, right = st.columns(2)
     left.metric("Time left", duration(job.report.eta_s), border=True)
-    right.metric("Replies a minute", number(progress.rate_per_s * _PER_MINUTE, 0) if isinstance(progress, Progress) else DASH, border=True)
+    right.metric("Per minute", number(progress.rate_per_s * _PER_MINUTE, 0) if isinstance(progress, Progress) else DASH, border=True)
     if isinstance(progress, Progress):
         draw_faults(progress.faults)
 

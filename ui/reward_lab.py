@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from der_core.config import DEPLOYABLE, PRESETS, CostMode, EpisodeConfig, RewardConfig, TrainConfig
-from der_core.evaluation.reward_lab import BestRoutes, Weight, best_orders, best_routes, sweep
+from der_core.evaluation.reward_lab import BestRoutes, Weight, best_orders, best_routes, sweep, with_weight
 from der_core.routing.cost import fit_prices
 from der_core.routing.sources import TableSource
 from ui.home import RecordingRef
@@ -38,29 +38,24 @@ def lab_config(drawn: Mapping[str, Any]) -> TrainConfig:  # Any: values of diffe
     return next((config for config in changed if config in PRESETS.values()), changed[-1])
 
 
-def sweep_values(weight: Weight, present: float) -> tuple[float, ...]:
-    """Return the values of a weight that its curve goes through, `present` among them; alpha in equal ratios, the others in equal steps."""
-    if weight == "alpha":
-        values = np.geomspace(*ALPHA_ENDS, _N_VALUES)
-        present = max(present, ALPHA_ENDS[0])  # a log scale has no 0
-    else:
-        scale = REWARD[weight]
-        assert isinstance(scale, Scale)
-        values = np.linspace(scale.low, scale.high, _N_VALUES)
-    return tuple(sorted({*(round(float(value), 6) for value in values), present}))
+def lab_curve(ref: RecordingRef, config: TrainConfig, weight: Weight) -> tuple[tuple[float, BestRoutes], ...]:
+    """Return the exact best routes over one weight, from its one end to the other, the present value among them."""
+    # What the weight itself stands at is put to rest: the curve need not be computed again while its slider moves.
+    resting = with_weight(config.reward, weight, 0.0)
+    values = _values(weight)
+    points = _sweep(ref, stamp(ref.file), resting, config.episode, config.ppo.discount, weight, values)
+    return tuple(sorted({**dict(zip(values, points, strict=True)), present(config, weight): lab_figures(ref, config)}.items()))
+
+
+def present(config: TrainConfig, weight: Weight) -> float:
+    """Return where a weight stands on its curve; alpha 0 stands at the left end, since a log scale has no 0."""
+    value = float(getattr(config.reward, weight))
+    return max(value, ALPHA_ENDS[0]) if weight == "alpha" else value
 
 
 def lab_figures(ref: RecordingRef, config: TrainConfig) -> BestRoutes:
     """Return the exact best routes on the held-out questions; IncompleteRecording or SettingsError where there are none."""
     return _figures(ref, stamp(ref.file), config.reward, config.episode, config.ppo.discount)
-
-
-def lab_sweep(ref: RecordingRef, config: TrainConfig, weight: Weight, values: tuple[float, ...]) -> tuple[BestRoutes, ...]:
-    """Return the exact best routes for each value of one weight."""
-    # What the weight itself stands at makes no difference: the curve stays while its slider moves.
-    resting = replace(config.reward, **_at_rest(weight))
-    known = _sweep(ref, stamp(ref.file), resting, config.episode, config.ppo.discount, weight, values)
-    return known
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -69,8 +64,12 @@ def lab_orders(reward: RewardConfig, episode: EpisodeConfig, discount: float) ->
     return best_orders(reward, episode, discount, BETAS, GAMMAS)
 
 
-def _at_rest(weight: Weight) -> dict[str, Any]:  # Any: replace() cannot tell which field the name is of
-    return {weight: 0.0}
+def _values(weight: Weight) -> tuple[float, ...]:
+    """The values of a curve: alpha in equal ratios; beta and gamma over their sliders, closer together near 0, where things change."""
+    scale = REWARD[weight]
+    assert isinstance(scale, Scale)
+    values = np.geomspace(*ALPHA_ENDS, _N_VALUES) if weight == "alpha" else scale.high * np.linspace(0, 1, _N_VALUES) ** 2
+    return tuple(round(float(value), 4) for value in values)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -94,5 +93,5 @@ def _sweep(
 @st.cache_resource(max_entries=10, show_spinner="Reading the recording")
 def _source(ref: RecordingRef, state: Stamp, mode: CostMode) -> TableSource:
     """The held-out questions under the prices of the training questions; replies count by their own word."""
-    parts = load_parts(ref, seed=DEPLOYABLE.seed)
+    parts = load_parts(ref)
     return TableSource(parts.test, fit_prices(parts.training, mode, DEPLOYABLE.calibration_samples))

@@ -27,6 +27,7 @@ from ui.work import board, latest, this_tab
 
 REFRESH_S = 0.5
 _END_WORDS: dict[End, str] = {
+    "stop_action": "when it chooses to stop",
     "agreement": "two answers agree",
     "confidence": "an answer is confident",
     "never": "only at the longest route",
@@ -78,7 +79,8 @@ def draw_live(run: Run) -> None:
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
     st.pills("Examples", list(EXAMPLES), key="route_example", on_change=_take_example)
     with st.form("route_form", border=True):
-        text = st.text_input(
+        field, button = st.columns([5, 1], vertical_alignment="bottom")
+        text = field.text_input(
             "Your yes/no question",
             max_chars=MAX_QUESTION,
             key="route_text",
@@ -86,11 +88,12 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
             persist_state="session",
             placeholder="Is …?",
         )
-        passage = st.text_area(
-            "Passage it is about (optional)", max_chars=MAX_PASSAGE, key="route_passage", persist_state="session", height=100
-        )
-        end = _choose_end(router)
-        pressed = st.form_submit_button("Route it", icon=":material/send:", type="primary")
+        pressed = button.form_submit_button("Route it", icon=":material/send:", type="primary", width="stretch")
+        with st.expander("Passage, and how the route ends", icon=":material/tune:"):
+            passage = st.text_area(
+                "Passage the question is about (optional)", max_chars=MAX_PASSAGE, key="route_passage", persist_state="session", height=100
+            )
+            end = _choose_end(router)
     if not pressed:
         return None
     typed = (text or "").strip()[:MAX_QUESTION]
@@ -103,6 +106,7 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
 def _choose_end(router: TrainedRouter) -> End:
     usual = usable_end(router)
     if router.config.episode.end != "gold":
+        st.caption(f"The route ends as the router was trained to: {_END_WORDS[usual]}.")
         return usual
     picked = st.segmented_control(
         "The route ends when",

@@ -134,7 +134,8 @@ def _draw_choice(scene: Scene, decision: Decision) -> None:
 
 def _draw_reply(scene: Scene, step: Step) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(f"says {step.label.word}", color=_LABEL_COLOURS[step.label])
+        verb = "says" if step.label == step.reply.label else "counts as"  # its threshold on P(yes) may overrule its word
+        st.badge(f"{verb} {step.label.word}", color=_LABEL_COLOURS[step.label])
         _draw_verdict(scene.question.gold, step.label)
     if step.reply.p_yes is not None:
         st.progress(min(max(step.reply.p_yes, 0.0), 1.0), text=f"P(yes) {step.reply.p_yes:.3f}{_border(scene, step)}")

@@ -7,7 +7,7 @@ can hold anything. A preset sets all of them at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +119,14 @@ EPISODE: dict[str, Setting] = {
 }
 LEARNING: dict[str, Setting] = {
     "total_steps": Scale("PPO steps", 2_048, 65_536, 2_048, "Calls that the router learns from, all replayed from the recording."),
-    "seed": Scale("Seed", 0, 9_999, 1, "Of the split, the network and the exploration: the same seed gives the same router.", typed=True),
+    "seed": Scale(
+        "Seed",
+        0,
+        9_999,
+        1,
+        "Of the network and the exploration: the same seed gives the same router. The split into training and test questions stays the same.",
+        typed=True,
+    ),
     "fit_thresholds": Switch(
         "Fit yes/no thresholds", "Corrects experts that lean to one answer, on training questions only. Needs P(yes)."
     ),
@@ -162,6 +169,31 @@ def learning_settings(page: str, config: TrainConfig) -> TrainConfig:
     )
 
 
+def some_settings(page: str, names: Sequence[str]) -> dict[str, Any]:  # Any: values of different fields
+    """Draw some of the settings, one below the other, and return them by field."""
+    return {name: _draw(page, name) for name in names}
+
+
+def in_address(page: str, config: TrainConfig, names: Sequence[str]) -> dict[str, str]:
+    """Return the query parameters that open `page` with these settings of `config`."""
+    shown = settings_of(config)
+    return {f"{page}_{name}": _written(FIELDS[name], shown[name]) for name in names}
+
+
+def carry_settings(page: str, config: TrainConfig, names: Sequence[str]) -> None:
+    """Put these settings of `config` where `page` will find them.
+
+    An address alone cannot: a value in it that is the default does not replace what the page remembers.
+    """
+    shown = settings_of(config)
+    for name in names:
+        st.session_state[f"{page}_{name}"] = shown[name]
+
+
+def _written(field: Setting, value: Value) -> str:
+    return field.names[str(value)] if isinstance(field, Options) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def choose_preset(page: str, config: TrainConfig) -> None:
     """Draw the presets, the one that `config` equals marked; choosing one sets every setting of the page."""
     key = f"{page}_preset"
@@ -190,10 +222,16 @@ def settings_of(config: TrainConfig) -> dict[str, Value]:
 def suggested_name(config: TrainConfig) -> str:
     """Return a name for a run of these settings: the preset, or the nearest one and what is changed."""
     name, changes = min(((name, changed_settings(config, preset)) for name, preset in PRESETS.items()), key=lambda pair: len(pair[1]))
-    told = [f"{field} {value:g}" if isinstance(value, float) else f"{field} {value}" for field, value in changes.items()]
+    told = [_told(field, value) for field, value in changes.items()]
     if not told:
         return name
     return f"{name}, {', '.join(told)}" if len(told) <= 2 else f"{name}, {len(told)} changes"
+
+
+def _told(field: str, value: Value) -> str:
+    if field == "total_steps":
+        return f"{value:,} steps"
+    return f"{field} {value:g}" if isinstance(value, float) else f"{field} {value}"
 
 
 _PRESET_HELP = (

@@ -19,6 +19,7 @@ _BADGES: dict[JobState, tuple[str, str, str]] = {
     JobState.DONE: ("finished", ":material/check_circle:", "green"),
     JobState.FAILED: ("failed", ":material/error:", "red"),
 }
+_KIND = {True: ":orange-badge[oracle: routes end on the gold answer]", False: ":blue-badge[deployable]"}
 
 
 def show_training() -> JobSnapshot | None:
@@ -45,20 +46,22 @@ def _draw(was_active: bool) -> None:
     job = latest(TRAINING)
     if job is None or (was_active and not job.state.active):
         st.rerun()  # the whole page: the result is there, and Train is free again
-    _draw_state(job)
     plan, *points = job.history or (None,)
+    _draw_state(job, plan if isinstance(plan, TrainingPlan) else None)
     if isinstance(plan, TrainingPlan):
         _draw_curves(plan, curves_frame(points, plan.experts))
 
 
-def _draw_state(job: JobSnapshot) -> None:
+def _draw_state(job: JobSnapshot, plan: TrainingPlan | None) -> None:
     words, icon, colour = _BADGES[job.state]
-    badge = f":{colour}-badge[{icon} {words}]"
-    st.markdown(f"**{plain(job.title)}** {badge} :small[:gray[{whose(job)} · {_rough(job.elapsed_s)} in all]]")
+    badges = f":{colour}-badge[{icon} {words}] {_KIND[plan.config.episode.end == 'gold'] if plan else ''}"
+    st.markdown(f"**{plain(job.title)}** {badges} :small[:gray[{whose(job)} · {_rough(job.elapsed_s)}]]")
     if job.state.active:
         _draw_progress(job)
     elif job.state is JobState.FAILED:
         st.error(plain(job.message), icon=":material/error:")
+    elif job.result is None:
+        st.caption("Stopped before anything was learned, so nothing is kept.")
 
 
 def _draw_progress(job: JobSnapshot) -> None:
@@ -83,12 +86,6 @@ def _rough(seconds: float) -> str:
 
 
 def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
-    ends = (
-        "they end on the gold answer, so these are **oracle** figures"
-        if plan.config.episode.end == "gold"
-        else "**deployable**: no gold answer is looked at to end a route"
-    )
-    st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores; {ends}.")
     with st.container(horizontal=True):
         for curve in CURVES:
             _draw_card(frame, curve)
@@ -99,6 +96,7 @@ def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
     right.echarts_chart(
         shares_chart(frame, plan.experts, steps), key="train_shares", alt=shares_alt(frame, plan.experts), height=_CHART_HEIGHT
     )
+    st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores.")
     table_behind(frame, "training_curves", "Table behind these curves")
 
 

@@ -24,13 +24,14 @@ def show_result(run_id: str) -> None:
     except DerError as error:
         notice(error)
         return
+    st.subheader("Result on held-out questions", anchor=False)
     st.markdown(plain(results["headline"]))
     with st.container(horizontal=True):
         for row in learned_rows(results):
-            _draw_row(row, f"{row['name']} ({'oracle' if row['oracle'] else 'deployable'})")
+            draw_row(row, row["name"])
         best = best_single_row(results)
         if best is not None:
-            _draw_row(best, f"Best single expert: {best['name']}")
+            draw_row(best, "Best single expert", best["name"])
     with st.container(horizontal=True):
         for page, key, label, icon in LINKS:
             st.page_link(page, label=label, icon=icon, query_params={key: run_id})
@@ -46,16 +47,15 @@ def best_single_row(results: Json) -> Json | None:
     return next((row for row in results["deployable"] if row["name"] == results["best_single"]), None)
 
 
-def _draw_row(row: Json, label: str) -> None:
+def draw_row(row: Json, title: str, detail: str = "") -> None:
+    """Draw the accuracy of a router with its interval, and its distance to the best single expert; `detail` says more than the title."""
+    kind = ":orange-badge[oracle]" if row["oracle"] else ":blue-badge[deployable]"
     with st.container(border=True, width=240):
-        st.metric(
-            plain(label),
-            percent(row["accuracy"]),
-            help=f"Right answers on {row['n']} held-out questions; the interval tells how far chance alone may be off.",
-        )
-        st.caption(
-            f"95 % interval {percent(row['low'])} to {percent(row['high'])}; {number(row['calls'])} calls per question. {_against_best(row)}"
-        )
+        help_text = f"Right answers on {row['n']} held-out questions; the interval tells how far chance alone may be off."
+        st.metric(plain(title), percent(row["accuracy"]), help=help_text)
+        st.caption(f"{kind} {plain(detail)}")
+        interval = f"95 % interval {percent(row['low'])} to {percent(row['high'])}"
+        st.caption(f"{interval}; {number(row['calls'])} calls per question. {_against_best(row)}")
 
 
 def _against_best(row: Json) -> str:

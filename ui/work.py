@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -62,12 +63,22 @@ def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_ut
 
     def work(job: JobHandle) -> str | None:
         parts = cut(table, splits)
-        watched = WatchedEncoder(encoder, job.stop, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
+        learned = threading.Event()  # from then on a stop keeps what there is, whatever still has to be encoded for it
+
+        def on_progress(progress: TrainingProgress) -> None:
+            learned.set()
+            _report_training(job, progress)
+
+        watched = WatchedEncoder(
+            encoder,
+            gives_up=lambda: job.stop.is_set() and not learned.is_set(),
+            on_progress=lambda done, total, eta_s: _report_encoding(job, done, total, eta_s),
+        )
         plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
         try:
             watched.encode(list(dict.fromkeys(text for question in table.questions for text in (question.text, question.passage or ""))))
-            router = train(parts, config, watched, on_progress=lambda progress: _report_training(job, progress), stop=job.stop)
+            router = train(parts, config, watched, on_progress=on_progress, stop=job.stop)
         except EncodingStopped:
             return None
         if not router.curves:

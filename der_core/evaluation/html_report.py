@@ -35,7 +35,7 @@ p.lead { font-size: 1.15rem; } .soft, caption, figcaption { color: var(--soft); 
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem; text-align: right; vertical-align: top; }
-th:first-child, td:first-child, td.text { text-align: left; }
+th:first-child, td:first-child { text-align: left; } td:not(:first-child) { white-space: nowrap; }
 thead th { border-bottom: 2px solid var(--line); }
 caption { text-align: left; padding-bottom: .4rem; }
 tr.learned td { background: var(--card); font-weight: 600; }
@@ -72,7 +72,7 @@ def html_report(report: Json, name: str) -> str:
 
 
 def _sections(report: Json, name: str) -> Iterable[str]:
-    results, data = report["results"], report["data"]
+    results = report["results"]
     yield f"<h1>{escape(name)}</h1>"
     yield f'<p class="lead">{escape(results["headline"])}</p>'
     yield f'<p class="soft">{escape(_origin(report))}</p>'
@@ -98,7 +98,7 @@ def _sections(report: Json, name: str) -> Iterable[str]:
 def _origin(report: Json) -> str:
     data, sides = report["data"], ", ".join(f"{len(ids)} {side}" for side, ids in report["splits"].items())
     counts = f"{data['n_questions']} questions ({sides}), {data['n_left_out']} left out"
-    return f"{report['created_utc']} UTC. {counts}. Results and routes are of the test questions."
+    return f"Written {report['created_utc']}. {counts}. Results and routes are of the test questions."
 
 
 def _results(title: str, rows: Sequence[Json], mode: str) -> str:

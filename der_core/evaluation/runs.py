@@ -15,13 +15,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from der_core.errors import DerError
+from der_core.errors import DerError, ReportError
+from der_core.evaluation.report import SCHEMA_VERSION
 from der_core.routing.router_file import load_router, save_router
 from der_core.routing.trained import TrainedRouter
 
@@ -53,9 +54,11 @@ class RunStore:
 
     def list(self) -> tuple[Run, ...]:
         """Return all runs, starred first, then newest first."""
-        runs = [run for folder in self._folders() if (run := _read_run(folder)) is not None]
-        newest_first = sorted(runs, key=lambda run: run.created_utc, reverse=True)
-        return tuple(sorted(newest_first, key=lambda run: not run.starred))
+        return _in_order(self._folders(self.root))
+
+    def deleted(self) -> tuple[Run, ...]:
+        """Return the runs that were put aside and can be brought back, in the same order."""
+        return _in_order(self._folders(self.root / _DELETED))
 
     def save(self, router: TrainedRouter, report: Report, name: str) -> Run:
         """Keep a finished training and return its run; the id is readable and never used twice."""
@@ -77,9 +80,14 @@ class RunStore:
         return run
 
     def load_report(self, run_id: str) -> Report:
-        """Return the report of a run."""
+        """Return the report of a run; ReportError where its file holds none of this version."""
         self.get(run_id)
-        report: Report = json.loads((self._folder(run_id) / "report.json").read_text(encoding="utf-8"))
+        try:
+            report: Report = json.loads((self._folder(run_id) / "report.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ReportError(
+                f"The report of run {run_id!r} cannot be read ({type(error).__name__}); delete the run and train again."
+            ) from error
         return report
 
     def load_router(self, run_id: str) -> TrainedRouter:
@@ -128,14 +136,20 @@ class RunStore:
             raise UnknownRun(f"{run_id!r} is not the id of a run.")
         return self.root / run_id
 
-    def _folders(self) -> tuple[Path, ...]:
-        return tuple(folder for folder in self.root.iterdir() if _ID.match(folder.name)) if self.root.is_dir() else ()
+    def _folders(self, root: Path) -> tuple[Path, ...]:
+        return tuple(folder for folder in root.iterdir() if _ID.match(folder.name)) if root.is_dir() else ()
 
     def _free_id(self, name: str, created: datetime) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
         stem = f"{slug}-{created:%Y%m%d-%H%M%S}"
-        taken = {folder.name for folder in self._folders()} | {p.name for p in (self.root / _DELETED).glob("*")}
+        taken = {folder.name for root in (self.root, self.root / _DELETED) for folder in self._folders(root)}
         return next(candidate for candidate in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if candidate not in taken)
+
+
+def _in_order(folders: Iterable[Path]) -> tuple[Run, ...]:
+    runs = [run for folder in folders if (run := _read_run(folder)) is not None]
+    newest_first = sorted(runs, key=lambda run: run.created_utc, reverse=True)
+    return tuple(sorted(newest_first, key=lambda run: not run.starred))
 
 
 def _read_run(folder: Path) -> Run | None:

@@ -189,6 +189,7 @@ class EmbeddedExpert:
         self._endpoint: ChatEndpoint | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._n_in_flight = 0
 
     @property
     def spec(self) -> ExpertSpec:
@@ -203,18 +204,32 @@ class EmbeddedExpert:
     def ask(self, question: Question, previous_label: Label) -> Reply:
         """Make the call and read the reply; the first one loads the file, in seconds given as `load_s`."""
         endpoint, load_s = self._open()
-        reply = endpoint.complete(self.request(question, previous_label), self._spec.name, self._spec.style)
+        try:
+            reply = endpoint.complete(self.request(question, previous_label), self._spec.name, self._spec.style)
+        finally:
+            self._end_call()
         return replace(reply, load_s=load_s, wall_s=load_s + reply.wall_s)
 
     def close(self) -> None:
-        """Give the server back; asking afterwards is an error."""
+        """Give the server back, once calls that are under way have ended; asking afterwards is an error."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            if self._endpoint is not None:
-                self._endpoint.close()
-            self._pool.release(self._server)
+            if not self._n_in_flight:
+                self._give_back()
+
+    def _end_call(self) -> None:
+        with self._lock:
+            self._n_in_flight -= 1
+            # Freeing a server that is generating waits for its reply with the interpreter locked, which nobody could then read.
+            if self._closed and not self._n_in_flight:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        if self._endpoint is not None:
+            self._endpoint.close()
+        self._pool.release(self._server)
 
     def _open(self) -> tuple[ChatEndpoint, float]:
         with self._lock:
@@ -223,6 +238,7 @@ class EmbeddedExpert:
             address, load_s = self._server.start()
             if self._endpoint is None:
                 self._endpoint = ChatEndpoint(address, self._options, api_key=self._server.key)
+            self._n_in_flight += 1
             return self._endpoint, load_s
 
 

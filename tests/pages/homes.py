@@ -13,7 +13,7 @@ from fakes import HashEncoder, ScriptedExpert, make_questions, make_spec
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE
 
-from der_core.config import DEFAULT_ENCODER, TrainConfig
+from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
 from der_core.evaluation.runs import Run, RunStore
 from der_core.recording.recorder import record
@@ -89,7 +89,7 @@ def write_run(home: Home, name: str = "first run", config: TrainConfig = QUICK_D
     encoder = fast_encoder(config.encoder)
     with Store.open(home.store, create=False) as store:
         table = load_table(store, home.recording)
-    parts = cut(table, choose_splits(table.questions, config.seed, None, None))
+    parts = cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
     router = train(parts, config, encoder)
     document = report(evaluate(parts, router, router.config, encoder), table, router.config, ["dashboard", "train", name], when.isoformat())
     return RunStore(home.folder / "runs", now=lambda: when).save(router, document, name)

@@ -1,0 +1,37 @@
+"""Reward lab: what a reward asks for, seen at once and without any training."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from der_core.errors import DerError
+from ui.frame import frame
+from ui.parts import notice, stop_with
+from ui.recording_choice import choose_recording
+from ui.reward_lab import SETTINGS, lab_config, lab_figures
+from ui.reward_lab_view import draw_by_itself, draw_curve, draw_figures, draw_preference, draw_train_link
+from ui.settings import choose_preset, some_settings
+
+frame(
+    "Reward lab", "Move the weights and see at once what the reward asks for: the exact best routes on the recording, without any training."
+)
+settings, stage = st.columns([2, 5], gap="large")
+with settings:
+    ref = choose_recording("lab_recording")
+if ref is None:
+    stop_with("There is no recording to compute best routes on yet.", "pages/record.py", "Record some replies")
+with settings:
+    presets = st.container()
+    config = lab_config(some_settings("lab", SETTINGS))
+    with presets:
+        choose_preset("lab", config)
+    draw_train_link(config)
+with stage:
+    draw_preference(config)
+    try:
+        config.check()
+        draw_figures(lab_figures(ref, config), config.episode.t_max)
+        draw_curve(ref, config)
+    except DerError as error:
+        notice(error)
+    draw_by_itself(config)

@@ -1,0 +1,246 @@
+"""The Experts page in every state: nothing recorded, recorded, Ollama down, Ollama up with a model missing, words that are none."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from homes import NOBODY, Home, made_up_experts, open_page
+from ollama_server import OllamaServer, Spoken, digest_of
+from streamlit.testing.v1 import AppTest
+
+from der_core.config import AskOptions, ExpertSpec
+from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
+from der_core.jobs import JobState
+from der_core.records import Label, Question
+from ui import charts_experts as charts
+from ui.expert_choice import MAX_EXPERTS, gguf_files, read_list
+from ui.expert_health import health_of, pull_lines
+from ui.expert_trial import TRY, Trial, start_trial
+from ui.home import RecordingRef
+from ui.loaders import load, load_parts
+from ui.parts import percent, plain
+from ui.work import board
+
+PAGE = "pages/experts.py"
+PULL = "ollama pull qwen2.5-coder:1.5b"
+
+
+def opened(host: str, **state: object) -> AppTest:
+    app = open_page(PAGE)
+    app.session_state["experts_ollama_host"] = host
+    for key, value in state.items():
+        app.session_state[key] = value
+    return app.run()
+
+
+def words(app: AppTest) -> str:
+    shown = [*app.markdown, *app.caption, *app.warning, *app.error, *app.info, *app.code]
+    return "\n".join(str(element.value) for element in shown)
+
+
+def table_with(app: AppTest, column: str):
+    return next(frame.value for frame in app.dataframe if column in frame.value.columns)
+
+
+@pytest.fixture
+def ollama():
+    with OllamaServer(
+        lambda messages: Spoken("Yes, <b>surely</b> ![](http://127.0.0.1/x)"), ["smollm2:135m", "gemma3:270m", "qwen2.5-coder:0.5b"]
+    ) as server:
+        yield server
+
+
+def test_without_a_recording_the_page_says_where_to_make_one(empty_home: Home) -> None:
+    app = opened(NOBODY)
+    assert not app.exception
+    assert "No recording yet" in words(app)
+    assert "Record some replies" in [link.value for link in app.page_link]
+
+
+def test_a_dead_ollama_is_one_sentence_with_the_next_step(empty_home: Home) -> None:
+    app = opened(NOBODY)
+    assert [warning.value for warning in app.warning] == [
+        f"Nothing answers at {NOBODY}; start Ollama with `ollama serve`, or correct the expert's host."
+    ]
+    assert set(table_with(app, "State")["State"]) == {"○ not ready"}
+
+
+def test_a_missing_model_comes_with_its_pull_command(empty_home: Home, ollama: OllamaServer) -> None:
+    app = opened(ollama.url)
+    assert PULL in [code.value for code in app.code]
+    table = table_with(app, "State").set_index("Expert")
+    assert table["State"].tolist() == ["● ready"] * 3 + ["○ not ready"]
+    assert table.loc["smollm2-135m", "Digest"] == digest_of("smollm2:135m")[:12]
+
+
+def test_the_figures_on_the_page_are_those_of_the_recording(recorded_home: Home) -> None:
+    app = opened(NOBODY)
+    rows = expert_figures(load(RecordingRef(recorded_home.store, recorded_home.recording)))
+    table = table_with(app, "Balanced")
+    assert not app.exception
+    assert table["Expert"].tolist() == ["cheap", "middling", "dear"]
+    assert table["Balanced"].tolist() == [percent(row.balanced_accuracy) for row in rows]
+    assert table["Cost"].tolist() == [f"× {row.relative_cost:.2f}" for row in rows]
+    assert "72 questions" in words(app)
+
+
+def test_every_chart_has_an_alt_text_and_a_table(recorded_home: Home) -> None:
+    app = opened(NOBODY)
+    drawn = app.get("echarts_chart")
+    assert len(drawn) == 3
+    assert all(chart.proto.alt for chart in drawn)
+    assert [button.label for button in app.get("download_button")].count("Download CSV") == 4
+
+
+def test_thresholds_are_judged_on_held_out_questions(recorded_home: Home) -> None:
+    app = opened(NOBODY)
+    n_held_out = load_parts(RecordingRef(recorded_home.store, recorded_home.recording)).test.n_questions
+    assert f"{n_held_out} held-out questions" in words(app)
+    assert table_with(app, "Gain, 95 % interval")["Expert"].tolist() == ["cheap", "middling", "dear"]
+
+
+def test_a_host_on_another_computer_is_refused(empty_home: Home) -> None:
+    app = opened("http://example.com:11434")
+    assert "is not on this computer" in app.error[0].value
+    assert not app.exception
+
+
+def test_another_computer_is_called_where_the_configuration_allows(empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DER_ALLOW_REMOTE", "1")
+    assert not opened("http://192.0.2.1:1", experts_source="own").error
+
+
+def test_an_address_with_unknown_words_opens_the_default(empty_home: Home) -> None:
+    app = open_page(PAGE, experts_source="nonsense", experts_recording="gone")
+    assert not app.exception
+    assert app.get("button_group") or app.segmented_control
+
+
+def test_an_own_list_mixes_servers_files_and_styles(empty_home: Home) -> None:
+    files = gguf_files()
+    specs = read_list(["llama3.2:3b", "openai:phi@reason", *(f"gguf:{name}" for name in list(files)[:1])], files, "http://a", "http://b")
+    assert [(spec.backend, spec.style, spec.host) for spec in specs[:2]] == [
+        ("ollama", "direct", "http://a"),
+        ("openai", "reason", "http://b"),
+    ]
+    assert all(spec.model == str(files[name]) for spec, name in zip(specs[2:], files, strict=False))
+
+
+def test_a_link_cannot_make_the_page_read_any_file(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="own", experts_list=["gguf:/etc/passwd"])
+    assert "No GGUF file is named /etc/passwd" in app.error[0].value
+
+
+def test_more_experts_than_colours_are_refused(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="own", experts_list=[f"model{i}" for i in range(MAX_EXPERTS + 1)])
+    assert f"choose at most {MAX_EXPERTS}" in app.error[0].value
+
+
+def test_no_expert_chosen_is_an_empty_state(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="own")
+    assert "No expert is chosen" in words(app)
+    assert app.button(key="FormSubmitter:experts_try-Ask").disabled
+
+
+def test_one_prompt_is_tried_in_the_background_and_shown_as_text(empty_home: Home, ollama: OllamaServer) -> None:
+    app = opened(ollama.url)
+    app.button(key="FormSubmitter:experts_try-Ask").click().run()
+    job = board().latest(TRY)
+    assert job is not None
+    board().wait(job.id, 20)
+    app.run()
+    assert [metric.value for metric in app.metric][0] == "yes"
+    codes = [code.value for code in app.code]
+    assert "Yes, <b>surely</b> ![](http://127.0.0.1/x)" in codes
+    assert any("Is the Moon larger than the Earth?" in code for code in codes)
+
+
+def test_an_empty_question_is_not_asked(empty_home: Home, ollama: OllamaServer) -> None:
+    app = opened(ollama.url)
+    app.text_input(key="experts_question").set_value("  ")
+    app.button(key="FormSubmitter:experts_try-Ask").click().run()
+    assert "Type a question first." in words(app)
+    assert board().latest(TRY) is None
+
+
+def test_a_trial_that_fails_is_one_sentence(empty_home: Home) -> None:
+    app = opened(NOBODY)
+    app.button(key="FormSubmitter:experts_try-Ask").click().run()
+    job = board().latest(TRY)
+    assert job is not None
+    assert board().wait(job.id, 20).state is JobState.FAILED
+    app.run()
+    assert not app.exception
+    assert f"Nothing answers at {NOBODY}" in app.warning[-1].value
+
+
+def test_a_trial_that_hangs_can_be_stopped(empty_home: Home, ollama: OllamaServer) -> None:
+    ollama.fail("hung")
+    spec = ExpertSpec("tiny", "ollama", "smollm2:135m", host=ollama.url)
+    job_id = start_trial(spec, Question("q", "Is it?"), Label.NONE, AskOptions(retries=0), "tab")
+    while ollama.count("/api/chat") == 0:
+        time.sleep(0.01)
+    board().stop(job_id)
+    ended = board().wait(job_id, 10)
+    assert ended.state is JobState.STOPPED
+    assert ended.result is None
+
+
+def test_the_label_shown_before_is_part_of_the_prompt(empty_home: Home, ollama: OllamaServer) -> None:
+    spec = ExpertSpec("tiny", "ollama", "smollm2:135m", host=ollama.url)
+    trial = board().wait(start_trial(spec, Question("q", "Is it?"), Label.NO, AskOptions(retries=0), "tab"), 20).result
+    assert isinstance(trial, Trial)
+    assert "thinks that the answer is no" in trial.prompt
+
+
+def test_health_asks_side_by_side_and_remembers(empty_home: Home, ollama: OllamaServer) -> None:
+    specs = [ExpertSpec(model, "ollama", model, host=ollama.url) for model in ("smollm2:135m", "gone:1b")]
+    first, second = health_of(specs), health_of(specs)
+    assert first == second
+    assert ollama.count("/api/tags") == len(specs)
+    assert pull_lines(first) == ["ollama pull gone:1b"]
+
+
+def test_words_of_a_server_do_not_become_pictures_or_markup() -> None:
+    assert plain("see ![x](http://a) <b> `ollama pull a_b` *c*") == r"see \!\[x\](http://a) \<b> `ollama pull a_b` \*c\*"
+
+
+def test_chart_options_are_json_but_for_their_tables(recorded_home: Home) -> None:
+    table = load(RecordingRef(recorded_home.store, recorded_home.recording))
+    figures = expert_figures(table)
+    for option in (charts.accuracy_chart(figures, 0.6), charts.reliability_chart(reliability(table)), charts.influence_chart(figures)):
+        assert option["title"]["text"]
+        assert json.dumps({**option, "dataset": None}, allow_nan=False)
+
+
+def test_the_accuracy_chart_draws_each_interval_at_its_expert(recorded_home: Home) -> None:
+    figures = expert_figures(load(RecordingRef(recorded_home.store, recorded_home.recording)))
+    series = charts.accuracy_chart(figures, 0.6)["series"]
+    assert len(series) == 1 + len(made_up_experts())
+    low, high = series[3]["data"]
+    assert (low[0], low[1], high[1]) == (
+        round(figures[2].seconds_p50, 3),
+        round(100 * figures[2].interval.low, 1),
+        round(100 * figures[2].interval.high, 1),
+    )
+    assert series[0]["markLine"]["data"] == [{"yAxis": 60.0}]
+
+
+def test_alt_texts_name_the_best_and_the_quickest(recorded_home: Home) -> None:
+    figures = expert_figures(load(RecordingRef(recorded_home.store, recorded_home.recording)))
+    told = charts.accuracy_alt(figures)
+    assert "dear is right most often" in told
+    assert "cheap is quickest" in told
+    assert charts.accuracy_alt(()) == "Accuracy against time: no replies yet"
+
+
+def test_a_missing_figure_is_empty_in_tables_not_zero(recorded_home: Home) -> None:
+    import numpy as np
+
+    table = load(RecordingRef(recorded_home.store, recorded_home.recording)).subset(range(4))
+    effects = threshold_effects(table, table.subset([]), np.random.default_rng(0))
+    frame = charts.threshold_frame(effects)
+    assert frame["Right %"].isna().all()
+    assert frame["Questions"].tolist() == [0, 0, 0]

@@ -1,0 +1,205 @@
+"""The command line from end to end, against a server that speaks Ollama's protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from der_core.cli import COMMANDS, main
+from der_core.commands.terminal import ProgressBar, duration
+from der_core.evaluation.report import validate_report
+from der_core.recording.store import Store
+from der_core.routing import encoding
+from der_core.routing.encoding import Vectors
+from ollama_server import Chat, OllamaServer
+
+MODELS = ("weak:1b", "strong:3b")
+
+
+class HashEncoder:
+    """Unit vectors drawn by the hash of the text, instead of seconds of loading."""
+
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        seeds = [int.from_bytes(sha256(text.encode()).digest()[:4], "big") for text in texts]
+        return np.stack([np.random.default_rng(seed).normal(size=16) for seed in seeds]).astype(np.float32)
+
+
+def answers(messages: Chat) -> str:
+    """Yes to everything, in two ways, so right about even statements only."""
+    return "yes" if "statement 4 " in messages[-1]["content"] else "Yes, it is."
+
+
+@pytest.fixture
+def server() -> Iterator[OllamaServer]:
+    with OllamaServer(answers, MODELS) as running:
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with forty questions, and a fast encoder."""
+    monkeypatch.chdir(tmp_path)
+    for module in ("der_core.commands.run", "der_core.commands.train", "der_core.commands.evaluate", "der_core.commands.ask"):
+        monkeypatch.setattr(f"{module}.SentenceEncoder", HashEncoder)
+    rows = [{"question": f"is statement {i} true", "passage": f"Text {i} says so.", "answer": i % 2 == 0} for i in range(40)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return tmp_path
+
+
+def run_options(server: OllamaServer, *more: str) -> list[str]:
+    fixed = ["--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--ppo_steps", "2048", "--store", "r.sqlite"]
+    return ["run", *fixed, "--train_samples", "24", "--eval_samples", "12", "--save_report", "report.json", *more]
+
+
+def test_run_does_the_whole_job(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run_options(server, "--save_router", "router.zip", "--show_der_qa", "2", "--probe_samples", "5", "--no_repeat")) == 0
+    shown = capsys.readouterr().out
+    for heading in ("== configuration ==", "== single experts on 5 training questions ==", "== results on held-out questions ==", "== routes of DER"):
+        assert heading in shown
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    validate_report(document)
+    assert document["data"]["n_questions"] == 36
+    assert len(document["splits"]["test"]) == 12
+    assert len(document["traces"]["questions"]) == 2
+    assert document["experts"][0]["digest"]
+    single = next(row for row in document["results"]["deployable"] if row["name"] == "weak-1b once" or row["name"] == "weak:1b once")
+    assert single["accuracy"] == pytest.approx(single["accuracy"])
+    assert single["yes_rate"] == 1.0
+
+
+def test_a_second_run_asks_nothing_and_gives_the_same_results(server: OllamaServer, place: Path) -> None:
+    assert main(run_options(server)) == 0
+    first, asked = json.loads((place / "report.json").read_text(encoding="utf-8")), server.count("/api/chat")
+    assert main(run_options(server)) == 0
+    second = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    assert server.count("/api/chat") == asked
+    assert second["results"] == first["results"]
+    assert second["traces"] == first["traces"]
+
+
+def test_a_saved_router_is_used_instead_of_training(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run_options(server, "--save_router", "router.zip")) == 0
+    first = json.loads((place / "report.json").read_text(encoding="utf-8"))["results"]
+    assert main(run_options(server, "--load_router", "router.zip")) == 0
+    assert "Using the router in router.zip" in capsys.readouterr().out
+    assert json.loads((place / "report.json").read_text(encoding="utf-8"))["results"] == first
+
+
+def test_a_missing_model_ends_with_the_line_that_pulls_it(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server.models.remove("strong:3b")
+    assert main(run_options(server)) == 2
+    assert "ollama pull strong:3b" in capsys.readouterr().err
+    assert server.count("/api/chat") == 0
+
+
+def test_a_dead_host_ends_in_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["run", "--host", "http://127.0.0.1:9", "--experts", "weak:1b", "--questions", "q.jsonl", "--ollama_retries", "0"])
+    assert code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "127.0.0.1:9" in error
+
+
+@pytest.mark.parametrize("fault", ["error", "broken_json", "dropped", "hung"])
+def test_a_failing_server_keeps_what_was_recorded_and_a_rerun_asks_for_the_rest(
+    server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    def sour(messages: Chat) -> str:
+        if len(server.chats) == 20:
+            server.fail(fault, times=40)  # type: ignore[arg-type]  # one of the server's faults
+        return answers(messages)
+
+    server.answer = sour
+    options = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
+    patience = ["--ollama_timeout", "0.3", "--ollama_retries", "0"]
+    assert main([*options, *patience]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "Run the same command again" in last or "again" in last
+    with Store.open(place / "r.sqlite") as store:
+        kept = store.recordings()[0].n_entries
+    assert kept >= 15
+    server.fail("slow", times=0)
+    server.answer = answers
+    before = server.count("/api/chat")
+    assert main([*options, "--ollama_timeout", "20"]) == 0
+    with Store.open(place / "r.sqlite") as store:
+        assert store.recordings()[0].n_entries == 40 * 2 * 3
+    warm_ups = 2
+    assert server.count("/api/chat") - before <= 40 * 2 * 3 - kept + warm_ups
+
+
+def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
+    assert main(record) == 0
+    assert main(["train", "--store", "r.sqlite", "--ppo-steps", "2048", "--save-router", "router.zip"]) == 0
+    assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--split-seed", "8", "--save-report", ""]) == 2
+    assert "trained on" in capsys.readouterr().err
+    assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", ""]) == 0
+
+
+def test_ask_is_an_interactive_prompt(server: OllamaServer, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    record = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
+    assert main(record) == 0
+    assert main(["train", "--store", "r.sqlite", "--preset", "paper", "--ppo-steps", "2048", "--save-router", "router.zip"]) == 0
+    typed = iter(["/help", "", "/passage Text 4 says so.", "is statement 4 true", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
+    capsys.readouterr()
+    assert main(["ask", "--host", server.url, "--load-router", "router.zip"]) == 0
+    shown = capsys.readouterr().out
+    assert "step 1: the router chooses" in shown
+    assert "Text 4 says so." in shown
+    assert "answer: yes after" in shown
+    assert "gold" not in shown
+
+
+def test_experts_reports_each_one(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experts", "--host", server.url, "--experts", "weak:1b", "absent:7b"]) == 2
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("ready")
+    assert shown[1].startswith("missing")
+    assert "ollama pull absent:7b" in shown[1]
+
+
+def test_prompts_shows_the_knowledge_transfer_prompt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prompts"]) == 0
+    assert "Another model" in capsys.readouterr().out
+
+
+def test_options_may_be_spelled_with_underscores_and_equals_signs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "list", "--store=nowhere.sqlite"]) == 2
+    assert "nowhere.sqlite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_is_in_the_readme(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"| `{command}` |" in (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(None, "–"), (4.4, "4 s"), (185, "3 min 05 s"), (7_800, "2 h 10 min")])
+def test_durations_are_read_easily(seconds: float | None, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_progress_elsewhere_than_on_a_terminal_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 1.0, 20.0, 21.0])
+    bar = ProgressBar("work", clock=lambda: next(times))
+    for done in (1, 2, 3, 4):
+        bar.show(done, 4, 1.0)
+    assert [line.split()[-4] for line in capsys.readouterr().err.splitlines()] == ["1/4,", "3/4,", "4/4,"]
+
+
+def test_the_encoder_of_the_package_is_found_without_a_hub() -> None:
+    folder = encoding._bundled_folder()
+    assert folder is not None
+    assert (folder / "modules.json").exists()

@@ -1,0 +1,113 @@
+"""The charts and figures of the Reward lab."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from der_core.config import TrainConfig
+from der_core.evaluation.reward_lab import BestRoutes, Weight
+from der_core.routing.reward import describe_preference, order_returns, prefers_right_at_once
+from ui import charts_reward as charts
+from ui.home import RecordingRef
+from ui.parts import number, percent, table_behind
+from ui.reward_lab import BETAS, GAMMAS, SETTINGS, WEIGHTS, lab_curve, lab_orders, present
+from ui.settings import carry_settings, in_address
+
+_CARD_WIDTH = 130
+_MAP_HEIGHT = 360
+
+
+def draw_preference(config: TrainConfig) -> None:
+    """Say in one sentence what the reward likes best, as the Train page does."""
+    chosen = config.reward, config.episode, config.ppo.discount
+    if prefers_right_at_once(*chosen):
+        st.success(describe_preference(*chosen), icon=":material/thumb_up:")
+    else:
+        st.warning(describe_preference(*chosen), icon=":material/warning:")
+
+
+def draw_figures(figures: BestRoutes, t_max: int) -> None:
+    """Draw what the exact best routes come to on the held-out questions."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("oracle", icon=":material/diamond:", color="violet")
+        st.caption(
+            f"The exact best routes for this reward on {figures.n:,} held-out questions. They know the gold answers: a ceiling for every router."
+        )
+    with st.grid(5, min_column_width=_CARD_WIDTH):
+        interval = f"95 % interval {percent(figures.interval.low)} to {percent(figures.interval.high)}."
+        st.metric("Right", percent(figures.accuracy), border=True, help=interval)
+        st.metric("Cost", number(figures.cost), border=True, help="Mean per question, by the cost mode chosen.")
+        st.metric("Calls", number(figures.calls), border=True, help=f"Mean per question, at most {t_max}.")
+        st.metric("Stops early", percent(figures.stopped_early, 0), border=True, help=f"Routes that end before call {t_max}.")
+        st.metric("Wrong first", percent(figures.wrong_first, 0), border=True, help=_WRONG_FIRST)
+    st.caption(f"Right on {percent(figures.accuracy)}, {interval}")
+
+
+def draw_train_link(config: TrainConfig) -> None:
+    """Draw the button that opens Train with these settings."""
+    if st.button("Train with this reward", icon=":material/model_training:", key="lab_train", width="stretch"):
+        carry_settings("train", config, SETTINGS)
+        st.switch_page("pages/train.py", query_params=in_address("train", config, SETTINGS))
+
+
+def draw_by_itself(config: TrainConfig) -> None:
+    """Draw what the reward likes by itself, whatever the experts say."""
+    st.subheader("By the reward alone", anchor=False)
+    signs = " · ".join(f':color[■]{{foreground="{colour}"}} {kind}' for kind, colour in charts.likings_legend())
+    st.markdown(f"{signs} · ✓ a right answer, ✗ a wrong one")
+    left, right = st.columns(2)
+    with left:
+        _draw_orders(config)
+    with right:
+        _draw_likings(config)
+
+
+def _draw_orders(config: TrainConfig) -> None:
+    """Draw what each order of right and wrong answers earns."""
+    returns = order_returns(config.reward, config.episode, config.ppo.discount)
+    st.echarts_chart(
+        charts.orders_chart(returns, config.episode), key="lab_orders", height=charts.orders_height(returns), alt=charts.orders_alt(returns)
+    )
+    left_out = f" The {charts.MOST_ORDERS} best of {len(returns)} orders." if len(returns) > charts.MOST_ORDERS else ""
+    st.caption(
+        f"Discounted by {config.ppo.discount:g} a step; every call costs 1, which is what a usual call of the cheapest expert costs.{left_out}"
+    )
+    table_behind(charts.orders_frame(returns, config.episode), "lab_orders")
+
+
+def _draw_likings(config: TrainConfig) -> None:
+    """Draw where in the plane of beta and gamma the reward pays for being wrong first."""
+    frame = charts.likings_frame(BETAS, GAMMAS, lab_orders(config.reward, config.episode, config.ppo.discount), config.episode)
+    st.echarts_chart(
+        charts.likings_chart(frame, config.reward.beta, config.reward.gamma),
+        key="lab_likings",
+        height=_MAP_HEIGHT,
+        alt=charts.likings_alt(frame),
+    )
+    st.caption(
+        "By the reward alone, whatever the experts say: alpha, shaping, end and T_max as chosen. The ring is where the sliders stand."
+    )
+    table_behind(frame, "lab_likings")
+
+
+def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
+    """Draw the exact best routes over one weight."""
+    picked = st.segmented_control(
+        "Curve over", WEIGHTS, default="beta", required=True, key="lab_weight", bind="query-params", persist_state="session"
+    )
+    weight: Weight = next((one for one in WEIGHTS if one == picked), "beta")
+    values, points = zip(*lab_curve(ref, config, weight), strict=True)
+    frame = charts.sweep_frame(weight, values, points)
+    st.echarts_chart(
+        charts.sweep_chart(frame, weight, present(config, weight), log=weight == "alpha"),
+        key="lab_curve",
+        height=charts.SWEEP_HEIGHT,
+        alt=charts.sweep_alt(frame, weight),
+    )
+    table_behind(frame, f"lab_{weight}")
+
+
+_WRONG_FIRST = (
+    "Questions whose best route begins with a wrong answer and ends with a right one, although some expert would have been right at once: "
+    "there this reward pays for the detour."
+)

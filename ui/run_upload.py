@@ -1,0 +1,77 @@
+"""A router from elsewhere: read as data, compared on the recording it was trained on, kept as a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+import streamlit as st
+
+from der_core.config import SPLIT_SEED
+from der_core.errors import DerError, RouterMismatch
+from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
+from der_core.evaluation.runs import Run
+from der_core.routing.router_file import load_router
+from der_core.routing.trained import TrainedRouter
+from ui.home import RecordingRef, run_store
+from ui.loaders import load, recordings, text_encoder
+from ui.parts import notice
+
+MAX_NAME = 60
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    ref: RecordingRef
+    parts: Parts
+
+
+def draw_upload() -> None:
+    """Offer to take in a router's zip; a file that is none is refused in one sentence."""
+    with st.expander("Bring in a router from a file", icon=":material/upload:"):
+        file = st.file_uploader("Router, zip", type="zip", key="runs_upload", max_upload_size=16)
+        if st.button("Compare it and keep it as a run", key="runs_keep", disabled=file is None) and file is not None:
+            try:
+                with st.spinner("Comparing with every baseline"):
+                    run = keep_router(file.getvalue(), PurePath(file.name).stem[:MAX_NAME])
+            except DerError as error:
+                notice(error)
+            else:
+                st.session_state["runs_kept"] = run.name
+                st.rerun()
+        kept: str | None = st.session_state.pop("runs_kept", None)
+        if kept:
+            st.caption("The router is now among the runs.")
+
+
+def keep_router(body: bytes, name: str) -> Run:
+    """Return the run made of a router file.
+
+    Raises RouterFileError for a file that is none, RouterMismatch where the replies it was trained on are not here.
+    """
+    router = load_router(body)
+    found = _find_training(router)
+    encoder = text_encoder(found.ref, router.config.encoder)
+    evaluation = evaluate(found.parts, router, router.config, encoder)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    document = report(evaluation, load(found.ref), router.config, ["dashboard", "upload", name], now)
+    return run_store().save(router, document, name)
+
+
+def _find_training(router: TrainedRouter) -> _Found:
+    for ref in recordings():
+        parts = _parts(ref)
+        if parts is not None and parts.training.data_hash() == router.data_hash:
+            return _Found(ref, parts)
+    raise RouterMismatch(
+        "This is a router, but the replies it was trained on are not here, so it cannot be compared. Bring in its recording on the Record page first."
+    )
+
+
+def _parts(ref: RecordingRef) -> Parts | None:
+    try:
+        table = load(ref)
+        return cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
+    except DerError:  # a recording without a complete question has trained nothing
+        return None
