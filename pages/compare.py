@@ -9,6 +9,7 @@ from der_core.config import CostMode
 from ui.compare_subject import Subject, choose_subject, frontier_of
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_questions, draw_ranking, draw_routes
 from ui.frame import frame
+from ui.recording_choice import stop_unless_readable
 
 VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE]
 
@@ -33,6 +34,7 @@ def choose_axes(subject: Subject, cost: DeltaGenerator, switches: DeltaGenerator
 frame(
     "Compare", "Is learning to route worth it? All routers answer the same held-out questions, from the same replies, at the same prices."
 )
+stop_unless_readable()
 headline = st.container()
 run_place, cost_place, switch_place = st.columns([3, 7, 3], vertical_alignment="bottom")
 subject = choose_subject(run_place, headline)

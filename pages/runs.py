@@ -43,7 +43,7 @@ else:
     else:
         st.caption("Chosen runs are drawn over one another, with only the settings in which they differ.")
     st.subheader("One run", anchor=False)
-    one = choose_run("runs_one")
+    one = choose_run("run")
     if one is not None:
         draw_actions(one)
 draw_upload()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fakes import HashEncoder, ScriptedExpert, make_questions, make_spec, make_table, says
 from random_tables import random_table
+from table_experts import table_experts
 from trained_routers import ENCODER, QUICK_DEPLOYABLE, QUICK_PAPER, changed, untrained_router
 
 from der_core.config import CostMode, End, RewardConfig, TrainConfig
@@ -22,7 +23,7 @@ from der_core.recording.recorder import record
 from der_core.recording.replay import RecordedExpert
 from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
-from der_core.records import Label, Question, Reply, Route, Step
+from der_core.records import Label, Question, Route, Step
 from der_core.routing.baselines import Plan
 from der_core.routing.baselines.baseline import plain_episode
 from der_core.routing.cost import fit_prices
@@ -34,26 +35,6 @@ from der_core.routing.trained import AgentRouter, TrainedRouter
 
 STOP = 3
 REWARD = RewardConfig()
-
-
-class TableExpert(ScriptedExpert):
-    """An expert that replies live what the table says it would."""
-
-    def __init__(self, table: Table, expert: int) -> None:
-        super().__init__(table.experts[expert], says(Label.YES))
-        self._table, self._expert = table, expert
-
-    def ask(self, question: Question, previous_label: Label) -> Reply:
-        self.asked.append((question.id, previous_label))
-        at = (int(self._table.rows_of([question.id])[0]), self._expert, int(previous_label))
-        seconds = [float(getattr(self._table, name)[at]) for name in ("load_s", "prompt_s", "generation_s", "wall_s")]
-        counts = [int(getattr(self._table, name)[at]) for name in ("prompt_tokens", "cached_tokens", "generated_tokens")]
-        label = Label(int(self._table.labels[at]))
-        return Reply(label.word, label, float(self._table.p_yes[at]), *seconds, *counts, self.spec.digest)
-
-
-def table_experts(table: Table) -> list[TableExpert]:
-    return [TableExpert(table, expert) for expert in range(table.n_experts)]
 
 
 def live_route(trained: TrainedRouter, experts: Sequence[Expert], question: Question, end: End | None = None) -> Route:

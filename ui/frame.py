@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.tour import draw_tour
+
 PAGES = (
     ("app.py", "Overview", ":material/home:"),
     ("pages/experts.py", "Experts", ":material/groups:"),
@@ -45,6 +47,7 @@ def frame(title: str, summary: str = "") -> None:
             st.button("Leave presenter view", key="frame_leave", on_click=_leave)
     if summary:
         st.markdown(summary)
+    draw_tour(title)
 
 
 def _presenter_switch() -> bool:

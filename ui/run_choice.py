@@ -22,6 +22,12 @@ def choose_run(key: str, label: str = "Run") -> Run | None:
     return next(run for run in known if run.id == chosen)
 
 
+def active_run(key: str = "run") -> Run | None:
+    """Return the run last looked at in this tab, else the first of all; None where there is none."""
+    known, seen = runs(), st.session_state.get(f"{key}_address")
+    return next((run for run in known if run.id == seen), next(iter(known), None))
+
+
 def choose_runs(key: str, label: str, at_most: int) -> tuple[Run, ...]:
     """Draw the choice of up to `at_most` runs and return them in the order chosen; `?<key>=<id>,<id>` opens the page with those."""
     by_id = {run.id: run for run in runs()}

@@ -14,7 +14,7 @@ from ui.loaders import run_report
 from ui.parts import table_behind
 from ui.run_choice import run_names
 from ui.run_table import flat_settings
-from ui.training_result import draw_row, learned_rows
+from ui.training_result import draw_row, own_row
 
 _MOST_SMOOTHING, _CHART_HEIGHT = 0.95, 320
 
@@ -31,7 +31,8 @@ def compare_runs(chosen: Sequence[Run]) -> None:
 def _draw_results(reports: dict[str, Json]) -> None:
     with st.container(horizontal=True):
         for name, report in reports.items():
-            for row in learned_rows(report["results"])[:1]:
+            row = own_row(report)
+            if row is not None:
                 draw_row(row, name, row["name"])
     if len({report["data"]["hash"] for report in reports.values()}) > 1:
         st.caption("These runs stand on different replies, so their figures cannot be set against one another.")

@@ -13,7 +13,7 @@ from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 from ui.home import run_store
 from ui.loaders import run_report
-from ui.training_result import best_single_row, learned_rows
+from ui.training_result import best_single_row, own_row
 
 _NOT_CHOSEN = ("confidence",)
 """Fields that a training fills in by itself: no setting of anybody's."""
@@ -45,11 +45,11 @@ def _summary(root: str, run_id: str) -> dict[str, Any]:  # Any: cells of several
 
 def _results(report: Json) -> dict[str, object]:
     results = report["results"]
-    row, best = next(iter(learned_rows(results)), None), best_single_row(results)
+    row, best = own_row(report), best_single_row(report)
     if row is None:
         return {}
     return {
-        "Router": f"{row['name']} ({'oracle' if row['oracle'] else 'deployable'})",
+        "Router": f"{row['name']} (deployable)",
         "Right %": _percent(row["accuracy"]),
         "95 % from": _percent(row["low"]),
         "95 % to": _percent(row["high"]),

@@ -6,12 +6,13 @@ import streamlit as st
 
 from der_core.errors import DerError
 from der_core.evaluation.report import Json
+from ui.home import run_store
 from ui.loaders import run_report
 from ui.parts import notice, number, percent, plain
 
 LINKS = (
-    ("pages/compare.py", "compare_run", "Compare with every baseline", ":material/scatter_plot:"),
-    ("pages/route.py", "route_run", "Follow its routes", ":material/route:"),
+    ("pages/compare.py", "run", "Compare with every baseline", ":material/scatter_plot:"),
+    ("pages/route.py", "run", "Follow its routes", ":material/route:"),
     ("pages/runs.py", "runs_chosen", "See it among the runs", ":material/list_alt:"),
 )
 """Pages that take a run by its id, each under its own key of the address."""
@@ -20,16 +21,18 @@ LINKS = (
 def show_result(run_id: str) -> None:
     """Draw the result of a run, or the one line that says why there is none."""
     try:
-        results = run_report(run_id)["results"]
+        run_store().get(run_id)  # it may have been deleted since
+        report = run_report(run_id)
     except DerError as error:
         notice(error)
         return
     st.subheader("Result on held-out questions", anchor=False)
-    st.markdown(plain(results["headline"]))
+    st.markdown(plain(report["results"]["headline"]))
     with st.container(horizontal=True):
-        for row in learned_rows(results):
-            draw_row(row, row["name"])
-        best = best_single_row(results)
+        own, best = own_row(report), best_single_row(report)
+        for row in (own, *oracle_rows(report)):
+            if row is not None:
+                draw_row(row, row["name"])
         if best is not None:
             draw_row(best, "Best single expert", best["name"])
     with st.container(horizontal=True):
@@ -37,13 +40,20 @@ def show_result(run_id: str) -> None:
             st.page_link(page, label=label, icon=icon, query_params={key: run_id})
 
 
-def learned_rows(results: Json) -> list[Json]:
-    """Return the rows of the trained agent, deployable ones first, each kind best first."""
-    return [row for row in (*results["deployable"], *results["oracle"]) if row["family"] == "learned"]
+def own_row(report: Json) -> Json | None:
+    """Return the row of the trained router as it would be used: the deployable one whose routes the report writes out."""
+    rows = [row for row in report["results"]["deployable"] if row["family"] == "learned"]
+    return next((row for row in rows if row["name"] == report["traces"]["router"]), next(iter(rows), None))
 
 
-def best_single_row(results: Json) -> Json | None:
+def oracle_rows(report: Json) -> list[Json]:
+    """Return the rows of the trained router under rules that need the gold answer."""
+    return [row for row in report["results"]["oracle"] if row["family"] == "learned"]
+
+
+def best_single_row(report: Json) -> Json | None:
     """Return the row of the best single expert."""
+    results = report["results"]
     return next((row for row in results["deployable"] if row["name"] == results["best_single"]), None)
 
 

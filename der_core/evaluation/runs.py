@@ -27,7 +27,7 @@ from der_core.routing.router_file import load_router, save_router
 from der_core.routing.trained import TrainedRouter
 
 Report = dict[str, Any]  # Any: a JSON object, see report_schema.json
-_ID = re.compile(r"^[a-z0-9][a-z0-9-]{0,79}$")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _DELETED = ".deleted"
 
 
@@ -66,10 +66,13 @@ class RunStore:
         run = Run(self._free_id(name, created), name, created.isoformat(timespec="seconds"))
         self.root.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
-        save_router(router, scratch / "router.zip")
-        _write_json(scratch / "report.json", report)
-        _write_json(scratch / "run.json", asdict(run))
-        os.replace(scratch, self.root / run.id)
+        try:
+            save_router(router, scratch / "router.zip")
+            _write_json(scratch / "report.json", report)
+            _write_json(scratch / "run.json", asdict(run))
+            os.replace(scratch, self.root / run.id)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)  # nothing is there any more if all went well
         return run
 
     def get(self, run_id: str) -> Run:
@@ -83,11 +86,13 @@ class RunStore:
         """Return the report of a run; ReportError where its file holds none of this version."""
         self.get(run_id)
         try:
-            report: Report = json.loads((self._folder(run_id) / "report.json").read_text(encoding="utf-8"))
+            report = json.loads((self._folder(run_id) / "report.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ReportError(
                 f"The report of run {run_id!r} cannot be read ({type(error).__name__}); delete the run and train again."
             ) from error
+        if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
+            raise ReportError(f"The report of run {run_id!r} is none of this version; delete the run and train again.")
         return report
 
     def load_router(self, run_id: str) -> TrainedRouter:
@@ -132,12 +137,12 @@ class RunStore:
         return run
 
     def _folder(self, run_id: str) -> Path:
-        if not _ID.match(run_id):  # ids come from addresses too: nothing may point outside the folder
+        if not _ID.fullmatch(run_id):  # ids come from addresses too: nothing may point outside the folder
             raise UnknownRun(f"{run_id!r} is not the id of a run.")
         return self.root / run_id
 
     def _folders(self, root: Path) -> tuple[Path, ...]:
-        return tuple(folder for folder in root.iterdir() if _ID.match(folder.name)) if root.is_dir() else ()
+        return tuple(folder for folder in root.iterdir() if _ID.fullmatch(folder.name)) if root.is_dir() else ()
 
     def _free_id(self, name: str, created: datetime) -> str:
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
@@ -154,9 +159,11 @@ def _in_order(folders: Iterable[Path]) -> tuple[Run, ...]:
 
 def _read_run(folder: Path) -> Run | None:
     try:
-        return Run(**json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        run = Run(**json.loads((folder / "run.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # not a run, or one that another process is just removing
         return None
+    is_whole = run.id == folder.name and isinstance(run.name, str) and isinstance(run.created_utc, str) and isinstance(run.starred, bool)
+    return run if is_whole else None
 
 
 def _write_json(path: Path, data: object) -> None:

@@ -1,0 +1,44 @@
+"""Overview: what DER is, what is ready, the headline result, and where to start."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.frame import frame
+from ui.home import ROOT
+from ui.readiness import draw_experts, draw_recording, draw_result, draw_router
+from ui.run_choice import active_run
+from ui.tour import start_tour
+
+WHAT = (
+    "LLM experts differ in accuracy and in price, and no single one is best for every question. "
+    "DER answers step by step: a router picks an expert, reads its answer, and then stops or asks another one, who is shown that answer. "
+    "The router is learned from a reward, right answers less the cost of calls, on real replies that were recorded once."
+)
+PICTURE = (
+    "A question goes to the router, which asks a cheap expert; that one says no. The router asks another expert, who is shown the no and "
+    "says yes. The router stops: the answer is yes."
+)
+
+frame("Overview")
+words, picture = st.columns([2, 3], gap="large", vertical_alignment="center")
+with words:
+    st.markdown(WHAT)
+    if st.button("Take the tour", type="primary", icon=":material/explore:", key="overview_start", help="Six pages, a sentence on each."):
+        start_tour()
+picture.image(ROOT / "assets" / "route.svg", width="stretch", alt=PICTURE)
+
+st.subheader("What is ready", anchor=False)
+experts_place, recording_place, router_place = (column.container(border=True, height="stretch") for column in st.columns(3))
+run = active_run()
+with recording_place:
+    ref = draw_recording()
+with router_place:
+    draw_router(run, can_train=ref is not None)
+
+st.subheader("Result of the active run", anchor=False)
+draw_result(run)
+
+# Last, because servers are asked: all else stands on the page by then.
+with experts_place, st.spinner("Asking the servers"):
+    draw_experts(ref)

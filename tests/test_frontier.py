@@ -1,0 +1,168 @@
+"""Pareto set, concave hull and the zero router, against known answers and slow definitions."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from random_tables import random_source
+
+from der_core.config import PAPER, EpisodeConfig
+from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
+from der_core.evaluation.frontier import Hull, concave_hull, frontier, pareto_set
+from der_core.routing.baselines import fit_reference
+from der_core.routing.baselines.oracles import oracle_one_step
+from der_core.routing.baselines.orders import majority_vote, refining, single
+
+EPISODE = EpisodeConfig(t_max=2, end="never")
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    source = random_source(np.random.default_rng(3), 60, 3)
+    names = [spec.name for spec in source.table.experts]
+    singles = [single(names, expert, EPISODE) for expert in range(3)]
+    others = [refining(names, 0, EPISODE, gold_stop=False), majority_vote(names, EPISODE), oracle_one_step(source, EPISODE)]
+    prices = fit_all_prices(source.table)
+    return compare([*singles, *others], source, PAPER, prices, fit_reference(source), np.random.default_rng(0))
+
+
+def random_points(seed: int, n: int = 25) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, 12, size=n).astype(float), rng.integers(1, 12, size=n) / 12
+
+
+class TestParetoSet:
+    def test_by_hand(self) -> None:
+        costs, qualities = [1, 2, 3, 2, 4], [0.5, 0.7, 0.6, 0.4, 0.9]
+        assert pareto_set(costs, qualities).tolist() == [0, 1, 4]
+
+    def test_equal_points_all_stay(self) -> None:
+        assert pareto_set([1, 1, 2], [0.5, 0.5, 0.5]).tolist() == [0, 1]
+
+    def test_comes_by_rising_cost(self) -> None:
+        assert pareto_set([3, 1, 2], [0.9, 0.1, 0.5]).tolist() == [1, 2, 0]
+
+    def test_no_points_no_indices(self) -> None:
+        assert pareto_set([], []).tolist() == []
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_slow_definition(self, seed: int) -> None:
+        costs, qualities = random_points(seed)
+        points = list(zip(costs, qualities, strict=True))
+        kept = {
+            i for i, (c, q) in enumerate(points) if not any(other[0] <= c and other[1] >= q and other != (c, q) for other in points)
+        }
+        assert set(pareto_set(costs, qualities).tolist()) == kept
+
+
+class TestHull:
+    def test_by_hand(self) -> None:
+        hull = concave_hull([1, 2, 3, 5, 6], [0.2, 0.3, 0.8, 0.9, 0.7])
+        assert hull.costs.tolist() == [1, 3, 5]
+        assert hull.qualities.tolist() == [0.2, 0.8, 0.9]
+
+    def test_points_on_a_line_are_no_corners(self) -> None:
+        assert concave_hull([1, 2, 3], [0.25, 0.5, 0.75]).costs.tolist() == [1, 3]
+
+    def test_twins_make_one_corner(self) -> None:
+        assert concave_hull([1, 1, 2, 2], [0.1, 0.1, 0.3, 0.3]).costs.tolist() == [1, 2]
+
+    def test_a_dearer_but_worse_expert_adds_nothing(self) -> None:
+        hull = concave_hull([1, 2], [0.8, 0.6])
+        assert (hull.costs.tolist(), hull.quality_at(2)) == ([1], 0.8)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_is_the_best_mixture_of_two_points(self, seed: int) -> None:
+        costs, qualities = random_points(seed, 12)
+        hull = concave_hull(costs, qualities)
+        for budget in np.linspace(costs.min(), costs.max() + 1, 9):
+            assert hull.quality_at(budget) == pytest.approx(best_mixture(costs, qualities, budget))
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_rises_ever_more_slowly(self, seed: int) -> None:
+        hull = concave_hull(*random_points(seed))
+        slopes = np.diff(hull.qualities) / np.diff(hull.costs)
+        assert (slopes > 0).all()
+        assert all(steeper > flatter for steeper, flatter in pairwise(slopes))
+
+
+def best_mixture(costs: np.ndarray, qualities: np.ndarray, budget: float) -> float:
+    """The best expected quality of any two points mixed at a mean cost of at most `budget`."""
+    found = [q for c, q in zip(costs, qualities, strict=True) if c <= budget]
+    for low_cost, low in zip(costs, qualities, strict=True):
+        for high_cost, high in zip(costs, qualities, strict=True):
+            if low_cost <= budget < high_cost:
+                share = (budget - low_cost) / (high_cost - low_cost)
+                found.append((1 - share) * low + share * high)
+    return max(found)
+
+
+class TestReadingTheHull:
+    hull = Hull(np.array([1.0, 3.0]), np.array([0.4, 0.8]))
+
+    def test_between_corners_mixes(self) -> None:
+        assert self.hull.quality_at(2) == pytest.approx(0.6)
+        assert self.hull.cost_of(0.6) == pytest.approx(2)
+
+    def test_beyond_the_last_corner_is_flat(self) -> None:
+        assert self.hull.quality_at(99) == pytest.approx(0.8)
+
+    def test_what_mixing_never_reaches_is_nan(self) -> None:
+        assert math.isnan(self.hull.quality_at(0.5))
+        assert math.isnan(self.hull.cost_of(0.81))
+
+    def test_less_than_the_cheapest_offers_costs_the_cheapest(self) -> None:
+        assert self.hull.cost_of(0.1) == 1
+
+    def test_mean_quality_by_hand(self) -> None:
+        assert self.hull.mean_quality(1, 3) == pytest.approx(0.6)
+        assert self.hull.mean_quality(1, 5) == pytest.approx((0.6 * 2 + 0.8 * 2) / 4)
+        assert self.hull.mean_quality(0, 2) == pytest.approx((0.4 + 0.5) / 2)
+
+    def test_mean_quality_is_the_integral(self) -> None:
+        hull = concave_hull(*random_points(1))
+        grid = np.linspace(2, 11, 20_001)
+        assert hull.mean_quality(2, 11) == pytest.approx(np.interp(grid, hull.costs, hull.qualities).mean(), abs=1e-4)
+
+    def test_without_points_or_range_there_is_nothing(self) -> None:
+        empty = concave_hull([], [])
+        assert math.isnan(empty.quality_at(1))
+        assert math.isnan(empty.cost_of(0.0))
+        assert math.isnan(empty.mean_quality(0, 1))
+        assert math.isnan(self.hull.mean_quality(2, 2))
+
+
+class TestFrontier:
+    def test_zero_router_is_made_of_single_experts_only(self, compared: Comparison) -> None:
+        found = frontier(compared, "compute")
+        singles = {(row.costs["compute"], row.accuracy) for row in compared.rows if row.family == "single"}
+        assert set(zip(found.zero.costs.tolist(), found.zero.qualities.tolist(), strict=True)) <= singles
+
+    def test_no_single_expert_lies_above_it(self, compared: Comparison) -> None:
+        above = frontier(compared, "compute").above
+        assert all(above[row.name] <= 1e-12 for row in compared.rows if row.family == "single")
+
+    def test_oracles_are_measured_but_never_on_the_frontier(self, compared: Comparison) -> None:
+        found = frontier(compared, "compute")
+        assert "oracle, one step" in found.above
+        assert "oracle, one step" not in found.pareto
+
+    def test_what_asks_nobody_is_on_the_frontier_and_below_the_zero_router(self, compared: Comparison) -> None:
+        found = frontier(compared, "tokens")
+        (constant,) = (row.name for row in compared.rows if row.family == "constant")
+        assert found.pareto[0] == constant
+        assert math.isnan(found.above[constant])
+
+    def test_equal_cost_turns_above_round(self, compared: Comparison) -> None:
+        found = frontier(compared, "compute")
+        row = compared.row("majority vote")
+        wanted = min(row.accuracy, float(found.zero.qualities[-1]))
+        assert found.zero.quality_at(found.zero.cost_of(wanted)) == pytest.approx(max(wanted, float(found.zero.qualities[0])))
+
+    def test_more_routers_never_lower_the_mean_height(self, compared: Comparison) -> None:
+        for mode in compared.rows[0].costs:
+            found = frontier(compared, mode)
+            assert math.isnan(found.aiq) or found.aiq >= found.zero_aiq - 1e-12
