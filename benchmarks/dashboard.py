@@ -34,6 +34,12 @@ _ARGUMENTS = (
     "--no-first-run",
     "--no-proxy-server",
 )
+_AT_REST = """() => {
+    const seen = [...document.querySelectorAll('canvas')].map(canvas => canvas.toDataURL()).join();
+    const before = window.seenBefore;
+    window.seenBefore = seen;
+    return seen === before;
+}"""
 
 
 class Dashboard:
@@ -107,6 +113,11 @@ def wait_until_drawn(page: Page, title: str) -> None:
     expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_attached()
     for waiting in ("stSkeleton", "stSpinner"):
         expect(page.get_by_test_id(waiting)).to_have_count(0)
+
+
+def wait_until_at_rest(page: Page) -> None:
+    """Return once no chart of the page moves any more."""
+    page.wait_for_function(_AT_REST, polling=300)
 
 
 def _free_port() -> int:

@@ -141,7 +141,9 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_split_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--split-seed", type=int, default=SPLIT_SEED, help="seed of the split; the same for all routers that are to be compared")
+    parser.add_argument(
+        "--split-seed", type=int, default=SPLIT_SEED, help="seed of the split; the same for all routers that are to be compared"
+    )
 
 
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:

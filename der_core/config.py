@@ -171,7 +171,7 @@ class PPOConfig:
         )
         _require(self.batch_size >= 2 and self.n_epochs >= 1, "PPO needs batch_size >= 2 and n_epochs >= 1.")
         _require(0 < self.discount <= 1, f"discount must lie in (0, 1], not {self.discount}.")
-        _require(self.learning_rate > 0, "learning_rate must be above 0.")
+        _require(0 < self.learning_rate <= 1, f"learning_rate must lie in (0, 1], not {self.learning_rate}.")
         _require(
             0 < len(self.hidden) <= 4 and all(1 <= width <= 1024 for width in self.hidden),
             "hidden needs one to four layers of 1 to 1024 units.",

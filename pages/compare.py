@@ -6,8 +6,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import CostMode
+from ui.compare_questions import draw_questions
 from ui.compare_subject import Subject, choose_subject, frontier_of
-from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_questions, draw_ranking, draw_routes
+from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
 from ui.frame import frame
 from ui.recording_choice import stop_unless_readable
 

@@ -104,6 +104,7 @@ class OllamaServer:
 class _Handler(BaseHTTPRequestHandler):
     ollama: OllamaServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
 
     def log_message(self, *_: object) -> None:
         pass

@@ -57,7 +57,9 @@ def test_questions_are_short_and_passages_of_the_promised_length(questions: tupl
     # The bars of a table are not words.
     passages = {question.id: len(question.passage.replace("|", " ").split()) for question in questions if question.passage}
     assert not {name: n for name, n in passages.items() if not 30 <= n <= 90}
-    assert not {question.id: question.text for question in questions if not 4 <= len(question.text.split()) <= 25 or not question.text.endswith("?")}
+    assert not {
+        question.id: question.text for question in questions if not 4 <= len(question.text.split()) <= 25 or not question.text.endswith("?")
+    }
 
 
 def test_ids_and_texts_are_unique(questions: tuple[Question, ...]) -> None:

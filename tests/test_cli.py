@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ollama_server import Chat, OllamaServer
 
 from der_core.cli import COMMANDS, main
 from der_core.commands.terminal import ProgressBar, duration
@@ -16,7 +17,6 @@ from der_core.evaluation.report import validate_report
 from der_core.recording.store import Store
 from der_core.routing import encoding
 from der_core.routing.encoding import Vectors
-from ollama_server import Chat, OllamaServer
 
 MODELS = ("weak:1b", "strong:3b")
 
@@ -62,7 +62,12 @@ def run_options(server: OllamaServer, *more: str) -> list[str]:
 def test_run_does_the_whole_job(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(run_options(server, "--save_router", "router.zip", "--show_der_qa", "2", "--probe_samples", "5", "--no_repeat")) == 0
     shown = capsys.readouterr().out
-    for heading in ("== configuration ==", "== single experts on 5 training questions ==", "== results on held-out questions ==", "== routes of DER"):
+    for heading in (
+        "== configuration ==",
+        "== single experts on 5 training questions ==",
+        "== results on held-out questions ==",
+        "== routes of DER",
+    ):
         assert heading in shown
     document = json.loads((place / "report.json").read_text(encoding="utf-8"))
     validate_report(document)
@@ -145,7 +150,9 @@ def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", ""]) == 0
 
 
-def test_ask_is_an_interactive_prompt(server: OllamaServer, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ask_is_an_interactive_prompt(
+    server: OllamaServer, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     record = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
     assert main(record) == 0
     assert main(["train", "--store", "r.sqlite", "--preset", "paper", "--ppo-steps", "2048", "--save-router", "router.zip"]) == 0

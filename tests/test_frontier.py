@@ -52,9 +52,7 @@ class TestParetoSet:
     def test_slow_definition(self, seed: int) -> None:
         costs, qualities = random_points(seed)
         points = list(zip(costs, qualities, strict=True))
-        kept = {
-            i for i, (c, q) in enumerate(points) if not any(other[0] <= c and other[1] >= q and other != (c, q) for other in points)
-        }
+        kept = {i for i, (c, q) in enumerate(points) if not any(other[0] <= c and other[1] >= q and other != (c, q) for other in points)}
         assert set(pareto_set(costs, qualities).tolist()) == kept
 
 

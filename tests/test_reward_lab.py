@@ -109,7 +109,7 @@ def test_dearer_cost_never_buys_dearer_routes() -> None:
 
 def test_an_unknown_weight_is_refused() -> None:
     with pytest.raises(SettingsError, match="choose from alpha, beta, gamma"):
-        sweep(random_source(np.random.default_rng(0), 4, 2), GOLD_END, RewardConfig(), DISCOUNT, "p0", [1.0])  # type: ignore[arg-type]  # what an address could hold
+        sweep(random_source(np.random.default_rng(0), 4, 2), GOLD_END, RewardConfig(), DISCOUNT, "p0", [1.0])  # what an address could hold
 
 
 def test_one_weight_is_changed_and_no_other() -> None:
@@ -120,7 +120,7 @@ def test_one_weight_is_changed_and_no_other() -> None:
 @pytest.mark.parametrize("end", ["gold", "stop_action", "agreement", "never"])
 @pytest.mark.parametrize("t_max", [1, 3, 4])
 def test_the_map_of_orders_is_what_enumeration_finds(shaping: Shaping, end: str, t_max: int) -> None:
-    episode = EpisodeConfig(t_max=t_max, end=end)  # type: ignore[arg-type]  # one of the ends above
+    episode = EpisodeConfig(t_max=t_max, end=end)  # one of the ends above
     reward = RewardConfig(alpha=0.02, shaping=shaping)
     betas, gammas = [0.0, 0.3, 1.2, 4.0], [0.0, 0.7, 2.0]
     found = best_orders(reward, episode, DISCOUNT, betas, gammas)

@@ -79,7 +79,7 @@ def _stopping() -> Baseline:
 @pytest.mark.parametrize("end", ["stop_action", "gold", "agreement", "never"])
 def test_the_best_route_is_worth_what_the_optimum_promises(end: str) -> None:
     table = random_table(np.random.default_rng(6), 20, 3)
-    source, episode = table_source(table), EpisodeConfig(end=end)  # type: ignore[arg-type]  # one of the ends above
+    source, episode = table_source(table), EpisodeConfig(end=end)  # one of the ends above
     values = solve(DecisionProcess(source, episode, REWARD), 0.95).start_value()
     for row in range(table.n_questions):
         best = best_route(source, row, episode, REWARD, 0.95)
@@ -138,7 +138,7 @@ def test_an_expert_without_a_reply_ends_the_round() -> None:
     def fails(question: Question, previous: Label) -> None:
         raise ExpertError("Nothing answers there.")
 
-    source.experts[1].ask = fails  # type: ignore[method-assign, assignment]  # a fault put into a fake
+    source.experts[1].ask = fails  # a fault put into a fake
     told = first_replies(source)
     assert next(told).expert == "expert0"
     with pytest.raises(ExpertError, match="Nothing answers"):

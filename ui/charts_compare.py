@@ -140,7 +140,8 @@ def _bars(title: str, unit: str, text_size: int, highest: int | None = None) -> 
         "grid": {"left": 8, "right": 28, "top": 40 + 2 * text_size, "bottom": 18 + text_size, "containLabel": True},
         "xAxis": {
             "type": "value",
-            "max": highest, "name": unit,
+            "max": highest,
+            "name": unit,
             "nameLocation": "middle",
             "nameGap": 16 + text_size,
             "nameTextStyle": text,

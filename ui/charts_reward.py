@@ -15,8 +15,8 @@ from ui.palette import QUIET
 
 Option = dict[str, Any]  # Any: an ECharts option
 
+TEXT_SIZE = 13
 MOST_ORDERS = 14
-_TITLE = {"left": 0, "top": 4, "textStyle": {"fontSize": 16}}
 _RIGHT, _DETOUR, _LINGER, _WRONG = "#0072B2", "#D55E00", "#E69F00", "#999999"
 LIKING_COLOURS: dict[Liking, str] = {
     Liking.RIGHT_AT_ONCE: _RIGHT,
@@ -42,8 +42,7 @@ PANELS = (
     Panel("Wrong first %", _DETOUR, is_share=True),
 )
 """From top to bottom."""
-_PANEL_HEIGHT, _PANEL_GAP, _ABOVE, _BELOW = 80, 42, 62, 48
-SWEEP_HEIGHT = _ABOVE + len(PANELS) * _PANEL_HEIGHT + (len(PANELS) - 1) * _PANEL_GAP + _BELOW
+_PANEL_HEIGHT = 80
 
 
 def likings_legend() -> list[tuple[str, str]]:
@@ -78,21 +77,22 @@ def orders_frame(returns: Sequence[OrderReturn], episode: EpisodeConfig) -> pd.D
     return pd.DataFrame(rows)
 
 
-def orders_chart(returns: Sequence[OrderReturn], episode: EpisodeConfig) -> Option:
+def orders_chart(returns: Sequence[OrderReturn], episode: EpisodeConfig, text_size: int = TEXT_SIZE) -> Option:
     """Return the discounted return of each order as bars, best on top, coloured by what kind of route it is."""
     frame = orders_frame(shown_orders(returns), episode)
-    series = [_order_bars(frame, kind) for kind in Liking if (frame["Kind"] == kind.value).any()]
+    series = [_order_bars(frame, kind, text_size) for kind in Liking if (frame["Kind"] == kind.value).any()]
+    labels = {"interval": 0, "fontSize": text_size + 1}
     return {
-        "title": {**_TITLE, "text": "What each order of answers earns"},
+        "title": _title("What each order of answers earns", text_size),
         "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}<br/>{a}: {c}"},
-        "grid": {"left": 8, "right": 64, "top": 40, "bottom": 40, "containLabel": True},
-        "xAxis": {"type": "value", "name": "discounted return", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "category", "inverse": True, "data": frame["Order"].tolist(), "axisLabel": {"interval": 0, "fontSize": 14}},
+        "grid": {"left": 8, "right": 5 * text_size, "top": 3 * text_size, "bottom": 3.2 * text_size, "containLabel": True},
+        "xAxis": {"type": "value", "splitNumber": 4, **_axis("discounted return", text_size)},
+        "yAxis": {"type": "category", "inverse": True, "data": frame["Order"].tolist(), "axisLabel": labels},
         "series": series,
     }
 
 
-def _order_bars(frame: pd.DataFrame, kind: Liking) -> Option:
+def _order_bars(frame: pd.DataFrame, kind: Liking, text_size: int) -> Option:
     values = [value if own == kind.value else None for value, own in zip(frame["Return"], frame["Kind"], strict=True)]
     return {
         "name": kind.value,
@@ -101,13 +101,13 @@ def _order_bars(frame: pd.DataFrame, kind: Liking) -> Option:
         "barMaxWidth": 20,
         "color": LIKING_COLOURS[kind],
         "data": values,
-        "label": {"show": True, "position": "right", "formatter": "{c}"},
+        "label": {"show": True, "position": "right", "formatter": "{c}", "fontSize": text_size},
     }
 
 
-def orders_height(returns: Sequence[OrderReturn]) -> int:
+def orders_height(returns: Sequence[OrderReturn], text_size: int = TEXT_SIZE) -> int:
     """Return the height in pixels that the chart of orders needs."""
-    return 96 + 26 * min(len(returns), MOST_ORDERS)
+    return round(text_size * (7.4 + 2 * min(len(returns), MOST_ORDERS)))
 
 
 def orders_alt(returns: Sequence[OrderReturn]) -> str:
@@ -135,37 +135,47 @@ def sweep_frame(weight: Weight, values: Sequence[float], points: Sequence[BestRo
     return pd.DataFrame(rows)
 
 
-def sweep_chart(frame: pd.DataFrame, weight: Weight, present: float, *, log: bool) -> Option:
+def sweep_chart(frame: pd.DataFrame, weight: Weight, present: float, *, log: bool, text_size: int = TEXT_SIZE) -> Option:
     """Return curves of the exact best routes over one weight, one panel a figure; a line marks where the sliders stand."""
-    places = [_ABOVE + index * (_PANEL_HEIGHT + _PANEL_GAP) for index in range(len(PANELS))]
     last = len(PANELS) - 1
+    grids = [{"left": 4.6 * text_size, "right": 24, "top": _top(index, text_size), "height": _PANEL_HEIGHT} for index in range(len(PANELS))]
     return {
-        "title": {**_TITLE, "text": f"Exact best routes over {weight} (oracle)"},
+        "title": _title(f"Exact best routes over {weight} (oracle); dashed: the sliders", text_size),
         "tooltip": {"trigger": "axis", "confine": True},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "dataset": {"source": frame},
-        "grid": [{"left": 56, "right": 24, "top": top, "height": _PANEL_HEIGHT} for top in places],
-        "xAxis": [_weight_axis(index, frame, weight, named=index == last, log=log) for index in range(len(PANELS))],
-        "yAxis": [_panel_axis(index, panel) for index, panel in enumerate(PANELS)],
+        "grid": grids,
+        "xAxis": [_weight_axis(index, frame, weight, text_size, named=index == last, log=log) for index in range(len(PANELS))],
+        "yAxis": [_panel_axis(index, panel, text_size) for index, panel in enumerate(PANELS)],
         "series": [_curve(index, panel, weight, present) for index, panel in enumerate(PANELS)],
     }
 
 
-def _weight_axis(index: int, frame: pd.DataFrame, weight: Weight, *, named: bool, log: bool) -> Option:
+def sweep_height(text_size: int = TEXT_SIZE) -> int:
+    """Return the height in pixels that the curves need."""
+    return round(_top(len(PANELS) - 1, text_size) + _PANEL_HEIGHT + 3.8 * text_size)
+
+
+def _top(index: int, text_size: int) -> float:
+    return 5 * text_size + index * (_PANEL_HEIGHT + 3.3 * text_size)
+
+
+def _weight_axis(index: int, frame: pd.DataFrame, weight: Weight, text_size: int, *, named: bool, log: bool) -> Option:
     scale = {"type": "log" if log else "value", "min": float(frame[weight].min()), "max": float(frame[weight].max())}
-    name = {"name": f"{weight}{', log scale' if log else ''}", "nameLocation": "middle", "nameGap": 28} if named else {}
-    return {**scale, **name, "gridIndex": index, "axisLabel": {"show": named}, "splitLine": {"show": False}}
+    name = _axis(f"{weight}{', log scale' if log else ''}", text_size) if named else {"axisLabel": {"show": False}}
+    return {**scale, **name, "gridIndex": index, "splitLine": {"show": False}}
 
 
-def _panel_axis(index: int, panel: Panel) -> Option:
-    name = {"name": panel.column, "nameTextStyle": {"align": "left", "padding": [0, 0, 0, -48]}, "nameGap": 14}
+def _panel_axis(index: int, panel: Panel, text_size: int) -> Option:
+    name = {"fontSize": text_size, "align": "left", "padding": [0, 0, 0, -4 * text_size]}
     bounds = {"max": 100, "interval": 50} if panel.is_share else {"splitNumber": 2}
-    return {"type": "value", "gridIndex": index, "min": 0, **name, **bounds}
+    shared = {"type": "value", "gridIndex": index, "min": 0, "axisLabel": {"fontSize": text_size}}
+    return {**shared, "name": panel.column, "nameTextStyle": name, "nameGap": 14, **bounds}
 
 
 def _curve(index: int, panel: Panel, weight: Weight, present: float) -> Option:
-    label = {"show": index == 0, "formatter": "sliders", "position": "end", "color": QUIET}
-    mark = {"silent": True, "symbol": "none", "lineStyle": {"type": "dashed", "color": QUIET}, "label": label, "data": [{"xAxis": present}]}
+    line = {"type": "dashed", "color": QUIET, "width": 2}
+    mark = {"silent": True, "symbol": "none", "lineStyle": line, "label": {"show": False}, "data": [{"xAxis": present}]}
     return {
         "name": panel.column,
         "type": "line",
@@ -177,6 +187,15 @@ def _curve(index: int, panel: Panel, weight: Weight, present: float) -> Option:
         "encode": {"x": weight, "y": panel.column, "tooltip": [panel.column]},
         "markLine": mark,
     }
+
+
+def _title(text: str, text_size: int) -> Option:
+    return {"text": text, "left": 0, "top": 4, "textStyle": {"fontSize": text_size + 3}}
+
+
+def _axis(name: str, text_size: int) -> Option:
+    text = {"fontSize": text_size}
+    return {"name": name, "nameLocation": "middle", "nameGap": 2.1 * text_size, "nameTextStyle": text, "axisLabel": text}
 
 
 def sweep_alt(frame: pd.DataFrame, weight: Weight) -> str:
@@ -196,38 +215,40 @@ def likings_frame(betas: Sequence[float], gammas: Sequence[float], orders: Seque
     return pd.DataFrame(rows)
 
 
-def likings_chart(frame: pd.DataFrame, beta: float, gamma: float) -> Option:
+def likings_chart(frame: pd.DataFrame, beta: float, gamma: float, text_size: int = TEXT_SIZE) -> Option:
     """Return the map of what pays best over beta and gamma; a ring marks the cell nearest to the sliders."""
     betas, gammas = (sorted(frame[name].unique().tolist()) for name in ("beta", "gamma"))
+    here = [_nearest(betas, beta), _nearest(gammas, gamma)]
+    upright = {**_axis("gamma", text_size), "nameGap": 3.4 * text_size}
+    pieces = [{"value": place, "color": LIKING_COLOURS[kind]} for place, kind in enumerate(Liking)]
+    return {
+        "title": _title("What pays best, by beta and gamma", text_size),
+        "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}"},
+        "grid": {"left": 2 * text_size, "right": 16, "top": 3 * text_size, "bottom": 3.2 * text_size, "containLabel": True},
+        "visualMap": {"type": "piecewise", "seriesIndex": 0, "dimension": 2, "show": False, "pieces": pieces},
+        "xAxis": {"type": "category", "data": [f"{value:g}" for value in betas], **_axis("beta", text_size)},
+        "yAxis": {"type": "category", "data": [f"{value:g}" for value in gammas], **upright},
+        "series": [_cells(frame, betas, gammas), _ring(here, f"sliders: beta {beta:g}, gamma {gamma:g}")],
+    }
+
+
+def _cells(frame: pd.DataFrame, betas: list[float], gammas: list[float]) -> Option:
     kinds = list(Liking)
     cells = [
         {"value": [betas.index(row.beta), gammas.index(row.gamma), kinds.index(Liking(row.Kind))], "name": row.Kind}
         for row in frame.itertuples()
     ]
-    here = [_nearest(betas, beta), _nearest(gammas, gamma)]
-    return {
-        "title": {**_TITLE, "text": "What pays best, by beta and gamma"},
-        "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}"},
-        "grid": {"left": 24, "right": 16, "top": 40, "bottom": 40, "containLabel": True},
-        "visualMap": {
-            "type": "piecewise",
-            "seriesIndex": 0,
-            "dimension": 2,
-            "show": False,
-            "pieces": [{"value": place, "label": kind.value, "color": LIKING_COLOURS[kind]} for place, kind in enumerate(kinds)],
-        },
-        "xAxis": {"type": "category", "data": [f"{value:g}" for value in betas], "name": "beta", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "category", "data": [f"{value:g}" for value in gammas], "name": "gamma", "nameLocation": "middle", "nameGap": 40},
-        "series": [
-            {"type": "heatmap", "data": cells, "itemStyle": {"borderColor": "rgba(255,255,255,0.35)", "borderWidth": 1}},
-            {
-                "type": "scatter",
-                "data": [{"value": here, "name": f"sliders: beta {beta:g}, gamma {gamma:g}"}],
-                "symbolSize": 16,
-                "itemStyle": {"color": "#FFFFFF", "borderColor": "#000000", "borderWidth": 3},
-            },
-        ],
-    }
+    return {"type": "heatmap", "data": cells, "itemStyle": {"borderColor": "rgba(255,255,255,0.35)", "borderWidth": 1}}
+
+
+def _ring(place: list[int], name: str) -> Option:
+    style = {"color": "#FFFFFF", "borderColor": "#000000", "borderWidth": 3}
+    return {"type": "scatter", "data": [{"value": place, "name": name}], "symbolSize": 16, "itemStyle": style}
+
+
+def likings_height(text_size: int = TEXT_SIZE) -> int:
+    """Return the height in pixels that the map needs for its labels to stand apart."""
+    return 28 * text_size
 
 
 def _nearest(values: Sequence[float], wanted: float) -> int:

@@ -16,6 +16,7 @@ from ui.palette import QUIET, expert_colour
 Option = dict[str, Any]  # Any: an ECharts option
 
 STOP = "STOP"
+TEXT_SIZE = 13
 _FAINT = 0.45
 
 
@@ -24,25 +25,42 @@ def action_names(experts: Sequence[str], decision: Decision) -> list[str]:
     return [*experts, STOP][: len(decision.probabilities)]
 
 
-def probabilities_chart(experts: Sequence[str], decision: Decision) -> Option:
+def probabilities_chart(experts: Sequence[str], decision: Decision, text_size: int = TEXT_SIZE) -> Option:
     """Return the router's probability of each action as bars; the one that was taken stands out."""
-    names, taken = action_names(experts, decision), decision.expert or STOP
+    names, taken, text = action_names(experts, decision), decision.expert or STOP, {"fontSize": text_size}
     bars = [
         _bar(name, p, index, name == taken, len(experts)) for index, (name, p) in enumerate(zip(names, decision.probabilities, strict=True))
     ]
     return {
-        "title": {"text": "The router's choice", "left": 0, "top": 4, "textStyle": {"fontSize": 14}},
+        "title": {"text": "The router's choice", "left": 0, "top": 4, "textStyle": {"fontSize": text_size + 1}},
         "tooltip": {"trigger": "item", "confine": True, "formatter": "{b}: {c} %"},
-        "grid": {"left": 4, "right": 64, "top": 34, "bottom": 34, "containLabel": True},
-        "xAxis": {"type": "value", "min": 0, "max": 100, "name": "probability, %", "nameLocation": "middle", "nameGap": 22},
-        "yAxis": {"type": "category", "inverse": True, "data": names, "axisLabel": {"width": 130, "overflow": "truncate"}},
-        "series": [{"type": "bar", "data": bars, "barMaxWidth": 22, "label": {"show": True, "position": "right", "formatter": "{c} %"}}],
+        "grid": {"left": 4, "right": 5 * text_size, "top": 2.6 * text_size, "bottom": 2.8 * text_size, "containLabel": True},
+        "xAxis": {
+            "type": "value",
+            "min": 0,
+            "max": 100,
+            "interval": 50,
+            "name": "probability, %",
+            "nameLocation": "middle",
+            "nameGap": 1.8 * text_size,
+            "nameTextStyle": text,
+            "axisLabel": text,
+        },
+        "yAxis": {
+            "type": "category",
+            "inverse": True,
+            "data": names,
+            "axisLabel": {**text, "width": 10 * text_size, "overflow": "truncate"},
+        },
+        "series": [
+            {"type": "bar", "data": bars, "barMaxWidth": 22, "label": {**text, "show": True, "position": "right", "formatter": "{c} %"}}
+        ],
     }
 
 
-def probabilities_height(decision: Decision) -> int:
+def probabilities_height(decision: Decision, text_size: int = TEXT_SIZE) -> int:
     """Return the height in pixels that the chart of a decision needs."""
-    return 80 + 32 * len(decision.probabilities)
+    return round(text_size * (6.4 + 2.4 * len(decision.probabilities)))
 
 
 def _bar(name: str, probability: float, index: int, is_taken: bool, n_experts: int) -> Option:

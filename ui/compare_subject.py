@@ -14,6 +14,8 @@ from der_core.evaluation.answers import Answer, answers, differing
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import Frontier, frontier
+from ui.address_choice import choose_by_id
+from ui.charts_frontier import kind
 from ui.home import RecordingRef
 from ui.loaders import baseline_evaluation, run_evaluation, run_report, stamp
 from ui.parts import notice, plain, stop_with
@@ -84,6 +86,12 @@ def chosen_answers(subject: Subject, router: str, second: str, outcome: str, kin
 def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
     """Return the deployable rows, best first, and after them, where wanted, the oracles."""
     return (*subject.comparison.deployable, *(subject.comparison.oracle if oracles else ()))
+
+
+def choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
+    """Draw the choice of a router and return its name; `first` are further choices, by what they give. The learned router is chosen at first."""
+    titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
+    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.evaluation.traced)
 
 
 def _of_run(run_id: str) -> Subject:

@@ -1,27 +1,20 @@
-"""The views of the Compare page: the ranking, questions, routes, and what being shown an answer does."""
+"""The chart of the Compare page and its views: ranking, routes, what being shown an answer does. Questions: ui.compare_questions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig
 
-from der_core.evaluation.answers import Answer, flows
-from der_core.evaluation.comparison import Row
+from der_core.evaluation.answers import flows
 from der_core.evaluation.frontier import Frontier
 from der_core.evaluation.metrics import flip_matrix
-from ui.address_choice import choose_by_id
 from ui.charts_compare import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
 from ui.charts_frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
-from ui.compare_subject import ALONE, Subject, answers_of, chosen_answers, shown_rows
-from ui.parts import DASH, empty_state, percent, plain, show_text, table_behind, with_interval
+from ui.compare_subject import Subject, choose_router, shown_rows
+from ui.parts import DASH, empty_state, percent, plain, table_behind
 
 RANKING, QUESTIONS, ROUTES, ADVICE = "Ranking", "Questions", "Routes", "Shown answers"
-_OUTCOMES = ["All", "Wrong", "Right"]
 _BAR_HEIGHT = 34
-_MANY, _LIST_HEIGHT = 10, 430
 _PRESENTER_SCALE = 1.45
 
 
@@ -64,37 +57,9 @@ def draw_ranking(subject: Subject, frontier: Frontier, *, oracles: bool) -> None
     )
 
 
-def draw_questions(subject: Subject) -> None:
-    """Draw the questions of one router, or those that two routers answer differently, and the way to each route."""
-    router, second = _choose_routers(subject)
-    outcome, kinds = _choose_filter(subject, router)
-    _describe(subject, router, second)
-    places = chosen_answers(subject, router, second, outcome, kinds)
-    if not places:
-        empty_state("No question is left by this choice; choose All, more kinds, or another router.")
-        return
-    others = [] if second == ALONE else [second]
-    listed = {name: [answers_of(subject, name)[place] for place in places] for name in (router, *others)}
-    st.caption(f"{len(places)} questions. Choose a row to see the question and its route.")
-    picked = st.dataframe(
-        _questions_frame(listed),
-        hide_index=True,
-        width="stretch",
-        height="content" if len(places) <= _MANY else _LIST_HEIGHT,
-        column_config={"": _width(40), "Question": _width(380), "Gold": _width(60), router: _width(90), second: _width(90)},
-        key=f"compare_picked_{hash_of(router, second, outcome, kinds)}",
-        on_select="rerun",
-        selection_mode="single-row",
-        alt=f"Questions as {router} answered them",
-    )
-    rows = [row for row in picked.selection.rows if row < len(places)]
-    if rows:
-        _draw_question(subject, {name: given[rows[0]] for name, given in listed.items()})
-
-
 def draw_routes(subject: Subject, *, oracles: bool) -> None:
     """Draw the routes of one router and the expert shares of all."""
-    router = _choose_router(subject, "compare_router", "Router")
+    router = choose_router(subject, "compare_router", "Router")
     found = flows(subject.comparison.rollouts[router], subject.experts)
     if found:
         title = f"{router} ({kind(subject.comparison.row(router))})"
@@ -131,11 +96,6 @@ def draw_advice(subject: Subject) -> None:
     table_behind(flips_frame(flips), "compare_flips")
 
 
-def hash_of(router: str, second: str, outcome: str, kinds: Sequence[str]) -> str:
-    """Return a name for a list of questions, so that a row chosen in one list is not carried into another."""
-    return "|".join((router, second, outcome, *sorted(kinds)))
-
-
 def _type_size(usual: int) -> int:
     """Size of a chart's type in pixels: charts do not follow the type of the page, which the presenter view enlarges."""
     return round(usual * _PRESENTER_SCALE) if st.session_state.get("present") else usual
@@ -147,99 +107,6 @@ def _open_clicked() -> None:
     if named:
         st.session_state["compare_router"], st.session_state["compare_view"] = named[0], QUESTIONS
         st.toast(f"Below: the questions of {plain(named[0])}", icon=":material/arrow_downward:")
-
-
-def _choose_routers(subject: Subject) -> tuple[str, str]:
-    left, right = st.columns(2)
-    with left:
-        router = _choose_router(subject, "compare_router", "Router")
-    with right:
-        second = _choose_router(subject, "compare_second", "Where it differs from", {ALONE: "– (all of its questions)"})
-    return router, second
-
-
-def _choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
-    titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
-    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.evaluation.traced)
-
-
-def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
-    kinds = sorted({answer.kind for answer in answers_of(subject, router)} - {""})
-    left, right = st.columns(2)
-    outcome = left.segmented_control(
-        "Questions that it got",
-        _OUTCOMES,
-        default="All",
-        required=True,
-        key="compare_outcome",
-        bind="query-params",
-        persist_state="session",
-    )
-    picked: list[str] = []
-    if kinds:
-        picked = right.multiselect(
-            "Kinds", kinds, placeholder="All kinds", key="compare_kinds", bind="query-params", persist_state="session"
-        )
-    return (outcome if outcome in _OUTCOMES else "All"), [one for one in picked if one in kinds]
-
-
-def _describe(subject: Subject, router: str, second: str) -> None:
-    """Say how right the chosen routers are, with interval and kind."""
-    for name in (router, second):
-        if name != ALONE:
-            row: Row = subject.comparison.row(name)
-            st.markdown(
-                f"{plain(name)} :small[({kind(row)})]: {with_interval(row.accuracy, row.low, row.high)} right, {row.calls:.2f} calls a question"
-            )
-
-
-def _questions_frame(listed: dict[str, list[Answer]]) -> pd.DataFrame:
-    router, *others = listed
-    given = listed[router]
-    columns = {
-        "": ["✓" if answer.correct else "✗" for answer in given],
-        "Question": [answer.text for answer in given],
-        **({"Kind": [answer.kind for answer in given]} if any(answer.kind for answer in given) else {}),
-        "Gold": [answer.gold.word for answer in given],
-        router: [answer.label.word for answer in given],
-        **{other: [answer.label.word for answer in listed[other]] for other in others},
-        "Route": [route_in_words(answer) for answer in given],
-        "Cost": [round(answer.cost, 2) for answer in given],
-        "Experts right": [answer.experts_right for answer in given],
-    }
-    return pd.DataFrame(columns)
-
-
-def route_in_words(answer: Answer) -> str:
-    """Return a route as "expert: yes → other: no"; a dash where nobody was asked."""
-    return " → ".join(f"{expert}: {label.word}" for expert, label in answer.route) or "–"
-
-
-def _draw_question(subject: Subject, given: dict[str, Answer]) -> None:
-    any_answer = next(iter(given.values()))
-    with st.container(border=True):
-        show_text(any_answer.text)
-        passage = next(q.passage for q in subject.evaluation.source.table.questions if q.id == any_answer.question_id)
-        if passage:
-            with st.expander("Passage", icon=":material/article:"):
-                show_text(passage)
-        st.markdown(
-            f"Right answer: **{any_answer.gold.word}** · {any_answer.experts_right} of {len(subject.experts)} experts are right at first"
-        )
-        for name, answer in given.items():
-            verdict = "right" if answer.correct else "wrong"
-            st.markdown(f"{plain(name)}: **{answer.label.word}**, {verdict}, by {plain(route_in_words(answer))}")
-            if subject.run_id and answer.calls:
-                st.page_link(
-                    "pages/route.py",
-                    label=f"Follow this route of {plain(name)} step by step",
-                    icon=":material/route:",
-                    query_params={"run": subject.run_id, "question": answer.question_id, "router": name},
-                )
-
-
-def _width(pixels: int) -> ColumnConfig:
-    return st.column_config.Column(width=pixels)
 
 
 def _table(frame: pd.DataFrame, key: str, alt: str) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from der_core.errors import DerError
 
 DASH = "–"
+_PRESENTER_SCALE = 1.45
 
 
 def empty_state(sentence: str, page: str | None = None, label: str = "", icon: str = ":material/arrow_forward:") -> None:
@@ -69,6 +70,11 @@ def duration(seconds: float | None) -> str:
     if minutes == 0:
         return f"{whole} s"
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def type_size(usual: int) -> int:
+    """Return the size in pixels of a chart's type: charts do not follow the type of the page, which the presenter view enlarges."""
+    return round(usual * _PRESENTER_SCALE) if st.session_state.get("present") else usual
 
 
 def table_behind(frame: pd.DataFrame, name: str, title: str = "Table behind this chart") -> None:

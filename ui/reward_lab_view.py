@@ -9,12 +9,11 @@ from der_core.evaluation.reward_lab import BestRoutes, Weight
 from der_core.routing.reward import describe_preference, order_returns, prefers_right_at_once
 from ui import charts_reward as charts
 from ui.home import RecordingRef
-from ui.parts import number, percent, table_behind
+from ui.parts import number, percent, table_behind, type_size
 from ui.reward_lab import BETAS, GAMMAS, SETTINGS, WEIGHTS, lab_curve, lab_orders, present
 from ui.settings import carry_settings, in_address
 
 _CARD_WIDTH = 130
-_MAP_HEIGHT = 360
 
 
 def draw_preference(config: TrainConfig) -> None:
@@ -35,7 +34,7 @@ def draw_figures(figures: BestRoutes, t_max: int) -> None:
         )
     with st.grid(5, min_column_width=_CARD_WIDTH):
         interval = f"95 % interval {percent(figures.interval.low)} to {percent(figures.interval.high)}."
-        st.metric("Right", percent(figures.accuracy), border=True, help=interval)
+        st.metric("Right", percent(figures.accuracy, 0), border=True, help=interval)
         st.metric("Cost", number(figures.cost), border=True, help="Mean per question, by the cost mode chosen.")
         st.metric("Calls", number(figures.calls), border=True, help=f"Mean per question, at most {t_max}.")
         st.metric("Stops early", percent(figures.stopped_early, 0), border=True, help=f"Routes that end before call {t_max}.")
@@ -65,8 +64,12 @@ def draw_by_itself(config: TrainConfig) -> None:
 def _draw_orders(config: TrainConfig) -> None:
     """Draw what each order of right and wrong answers earns."""
     returns = order_returns(config.reward, config.episode, config.ppo.discount)
+    text_size = type_size(charts.TEXT_SIZE)
     st.echarts_chart(
-        charts.orders_chart(returns, config.episode), key="lab_orders", height=charts.orders_height(returns), alt=charts.orders_alt(returns)
+        charts.orders_chart(returns, config.episode, text_size),
+        key="lab_orders",
+        height=charts.orders_height(returns, text_size),
+        alt=charts.orders_alt(returns),
     )
     left_out = f" The {charts.MOST_ORDERS} best of {len(returns)} orders." if len(returns) > charts.MOST_ORDERS else ""
     st.caption(
@@ -77,11 +80,12 @@ def _draw_orders(config: TrainConfig) -> None:
 
 def _draw_likings(config: TrainConfig) -> None:
     """Draw where in the plane of beta and gamma the reward pays for being wrong first."""
+    text_size = type_size(charts.TEXT_SIZE)
     frame = charts.likings_frame(BETAS, GAMMAS, lab_orders(config.reward, config.episode, config.ppo.discount), config.episode)
     st.echarts_chart(
-        charts.likings_chart(frame, config.reward.beta, config.reward.gamma),
+        charts.likings_chart(frame, config.reward.beta, config.reward.gamma, text_size),
         key="lab_likings",
-        height=_MAP_HEIGHT,
+        height=charts.likings_height(text_size),
         alt=charts.likings_alt(frame),
     )
     st.caption(
@@ -97,11 +101,11 @@ def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
     )
     weight: Weight = next((one for one in WEIGHTS if one == picked), "beta")
     values, points = zip(*lab_curve(ref, config, weight), strict=True)
-    frame = charts.sweep_frame(weight, values, points)
+    frame, text_size = charts.sweep_frame(weight, values, points), type_size(charts.TEXT_SIZE)
     st.echarts_chart(
-        charts.sweep_chart(frame, weight, present(config, weight), log=weight == "alpha"),
+        charts.sweep_chart(frame, weight, present(config, weight), log=weight == "alpha", text_size=text_size),
         key="lab_curve",
-        height=charts.SWEEP_HEIGHT,
+        height=charts.sweep_height(text_size),
         alt=charts.sweep_alt(frame, weight),
     )
     table_behind(frame, f"lab_{weight}")

@@ -19,7 +19,7 @@ from der_core.routing.live import Decision
 from der_core.routing.process import Floats
 from ui import charts_route as charts
 from ui.palette import expert_colour
-from ui.parts import duration, number, plain, show_text, table_behind
+from ui.parts import duration, number, plain, show_text, table_behind, type_size
 
 Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
@@ -122,10 +122,11 @@ def _draw_choice(scene: Scene, decision: Decision) -> None:
         shown = f"the answer {decision.previous_label.word}" if decision.previous_label else "no other answer"
         st.caption(plain(f"{scene.why_plain} The expert is shown {shown}." if decision.expert else scene.why_plain))
         return
+    text_size = type_size(charts.TEXT_SIZE)
     st.echarts_chart(
-        charts.probabilities_chart(scene.experts, decision),
+        charts.probabilities_chart(scene.experts, decision, text_size),
         key=f"route_choice_{decision.step}",
-        height=charts.probabilities_height(decision),
+        height=charts.probabilities_height(decision, text_size),
         alt=charts.probabilities_alt(scene.experts, decision),
     )
     if decision.repeated:

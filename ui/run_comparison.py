@@ -9,7 +9,7 @@ import streamlit as st
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 from ui.charts_runs import RunCurves, overlay_alt, overlay_chart, overlay_frame, settings_frame
-from ui.charts_training import CURVES
+from ui.charts_training import CURVES, Curve
 from ui.loaders import run_report
 from ui.parts import table_behind
 from ui.run_choice import run_names
@@ -61,8 +61,13 @@ def _draw_curves(runs: Sequence[RunCurves]) -> None:
     )
     weight = min(max(weight, 0.0), _MOST_SMOOTHING)
     st.caption("Training questions, while each router still explores; routes that end on the gold answer give oracle figures.")
-    for place, curve in zip(st.columns(2) * len(CURVES), CURVES, strict=False):
-        with place:
-            chart = overlay_chart(runs, curve, weight)
-            st.echarts_chart(chart, key=f"runs_{curve.field}", alt=overlay_alt(runs, curve), height=_CHART_HEIGHT)
-            table_behind(overlay_frame(runs, curve, weight), f"runs_{curve.field}")
+    for row in range(0, len(CURVES), 2):
+        for place, curve in zip(st.columns(2), CURVES[row : row + 2], strict=False):
+            with place:
+                _draw_curve(runs, curve, weight)
+
+
+def _draw_curve(runs: Sequence[RunCurves], curve: Curve, weight: float) -> None:
+    chart = overlay_chart(runs, curve, weight)
+    st.echarts_chart(chart, key=f"runs_{curve.field}", alt=overlay_alt(runs, curve), height=_CHART_HEIGHT)
+    table_behind(overlay_frame(runs, curve, weight), f"runs_{curve.field}")

@@ -89,13 +89,12 @@ def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
     with st.container(horizontal=True):
         for curve in CURVES:
             _draw_card(frame, curve)
-    steps = plan.config.ppo.total_steps
-    left, right = st.columns(2)
-    for place, curve in zip((left, right, left, right, left), CURVES, strict=True):
-        place.echarts_chart(curve_chart(frame, curve, steps), key=f"train_{curve.field}", alt=curve_alt(frame, curve), height=_CHART_HEIGHT)
-    right.echarts_chart(
-        shares_chart(frame, plan.experts, steps), key="train_shares", alt=shares_alt(frame, plan.experts), height=_CHART_HEIGHT
-    )
+    steps, names = plan.config.ppo.total_steps, plan.experts
+    charts = [(curve.field, curve_chart(frame, curve, steps), curve_alt(frame, curve)) for curve in CURVES]
+    charts.append(("shares", shares_chart(frame, names, steps), shares_alt(frame, names)))
+    for row in range(0, len(charts), 2):
+        for place, (field, option, alt) in zip(st.columns(2), charts[row : row + 2], strict=False):
+            place.echarts_chart(option, key=f"train_{field}", alt=alt, height=_CHART_HEIGHT)
     st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores.")
     table_behind(frame, "training_curves", "Table behind these curves")
 

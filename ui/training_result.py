@@ -63,7 +63,7 @@ def draw_row(row: Json, title: str, detail: str = "") -> None:
     with st.container(border=True, width=240):
         help_text = f"Right answers on {row['n']} held-out questions; the interval tells how far chance alone may be off."
         st.metric(plain(title), percent(row["accuracy"]), help=help_text)
-        st.caption(f"{kind} {plain(detail)}")
+        st.markdown(f"{kind} :small[{plain(detail)}]" if detail else kind)
         interval = f"95 % interval {percent(row['low'])} to {percent(row['high'])}"
         st.caption(f"{interval}; {number(row['calls'])} calls per question. {_against_best(row)}")
 

@@ -227,4 +227,6 @@ def calibrated_confidence(validation: Table, router: TrainedRouter) -> float:
 def _check_unseen(router: TrainedRouter, parts: Parts) -> None:
     seen = set(router.training_question_ids) & {question.id for question in parts.test.questions}
     if seen:
-        raise RouterMismatch(f"The router was trained on {len(seen)} of the test questions. Use the split seed and the sizes it was trained with.")
+        raise RouterMismatch(
+            f"The router was trained on {len(seen)} of the test questions. Use the split seed and the sizes it was trained with."
+        )

@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout, for benchmarks and ui
 
-from browser.home import make_questions, serve_models, write_home
 from playwright.sync_api import Browser, Page
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium
+from browser.home import make_questions, serve_models, write_home
 from der_core.evaluation.runs import Run
 
 PICTURES = ROOT / "ci-output"
@@ -67,8 +67,8 @@ def open_tab(chromium: Browser, dashboard: Dashboard, request: pytest.FixtureReq
         tabs[-1].goto(f"/{address}")
         return tabs[-1]
 
-    yield open_at
     PICTURES.mkdir(exist_ok=True)
+    yield open_at
     for number, tab in enumerate(tabs, start=1):
         tab.screenshot(path=PICTURES / f"{request.node.name}-{number}.png")
         tab.context.close()

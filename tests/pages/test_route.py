@@ -107,9 +107,9 @@ def test_the_page_opens_with_the_learned_router_on_a_held_out_question(trained_h
     assert not app.exception
     assert any("replay" in badge for badge in badges(app))
     assert {key: app.query_params[key] for key in ("run", "question", "router")} == {
-        "run": [trained_home.run_id],
-        "question": [stage.questions[0].id],
-        "router": ["DER"],
+        "run": trained_home.run_id,
+        "question": stage.questions[0].id,
+        "router": "DER",
     }
     shown = metrics(app)
     assert shown["Answer"] == Label(int(run.answers[0])).word.upper()
@@ -135,7 +135,7 @@ def test_a_question_the_run_does_not_hold_out_is_told(trained_home: Home) -> Non
     app = open_page(PAGE, question="<b>nobody</b>")
     assert "is not among the held-out questions" in app.warning[0].value
     assert "\\<b>nobody" in app.warning[0].value
-    assert app.query_params["question"] == [stage_of(trained_home).questions[0].id]
+    assert app.query_params["question"] == stage_of(trained_home).questions[0].id
 
 
 def test_every_router_with_calls_can_be_replayed_step_by_step(trained_home: Home) -> None:
@@ -218,8 +218,12 @@ def test_another_question_begins_again_at_its_first_step(trained_home: Home) -> 
 def test_first_replies_are_looked_up_only_when_asked_for(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     monkeypatch.setattr("ui.route_replay_view.recorded_first_replies", lambda stage, question: looked.append(question.id) or [])
-    assert not open_page(PAGE).exception
+    app = open_page(PAGE)
+    assert not app.exception
     assert looked == []
+    app.session_state["route_every"] = True
+    app.run()
+    assert looked == [stage_of(trained_home).questions[0].id]
 
 
 def test_first_replies_are_the_recorded_ones(trained_home: Home) -> None:
@@ -382,7 +386,7 @@ def _hang(expert: Expert, until: threading.Event) -> None:
         until.wait(20)
         return ask(question, previous)
 
-    expert.ask = slowly  # type: ignore[method-assign]  # a delay put into a fake
+    expert.ask = slowly  # a delay put into a fake
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
@@ -395,7 +399,7 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 def test_other_weights_than_the_routers_are_refused(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def exchange(experts: list[Expert]) -> None:
-        experts[0].spec = replace(experts[0].spec, digest="sha256:something-else")  # type: ignore[misc]  # a fake's own field
+        experts[0].spec = replace(experts[0].spec, digest="sha256:something-else")  # a fake's own field
 
     monkeypatch.setattr(route_live, "open_experts", Answering(exchange))
     routed(trained_home)
@@ -426,8 +430,7 @@ def gold_home(trained_home: Home) -> Home:
 
 def test_a_router_trained_on_gold_offers_ends_that_need_none(gold_home: Home, answering: Answering) -> None:
     app = own_page(gold_home)
-    choice = app.button_group("route_end") if hasattr(app, "button_group") else app.segmented_control("route_end")
-    assert choice.value == usable_end(stage_of(gold_home).router)
+    assert app.segmented_control("route_end").value == usable_end(stage_of(gold_home).router)
     app.text_input("route_text").set_value("Is the sky blue?")
     app = finished(press(app, "Route it"))
     job = latest(ROUTE)

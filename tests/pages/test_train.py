@@ -37,9 +37,11 @@ def words(app: AppTest) -> str:
     return "\n".join(str(element.value) for element in shown)
 
 
-def quick(app: AppTest) -> AppTest:
-    """The page with the fewest steps that its slider allows."""
-    return app.slider(key="train_total_steps").set_value(2_048)
+def opened_for_a_quick_training() -> AppTest:
+    """The page, its slider at the fewest steps."""
+    app = open_page(PAGE)
+    app.slider(key="train_total_steps").set_value(2_048).run()
+    return app
 
 
 def ended() -> JobSnapshot:
@@ -99,9 +101,8 @@ def test_a_recording_can_be_trained_on_and_the_page_says_what_is_learned_from(re
 
 
 def test_a_shipped_recording_can_be_trained_on(demo_home: Home) -> None:
-    app = open_page(PAGE)
+    app = opened_for_a_quick_training()
     assert not app.exception and app.selectbox(key="train_recording").value == "demo (shipped)"
-    quick(app).run()
     app.button(key="train_start").click().run()
     assert ended().state is JobState.DONE
     assert len(demo_home.runs.list()) == 1
@@ -118,7 +119,7 @@ def test_the_sentence_follows_the_sliders(recorded_home: Home) -> None:
 
 
 def test_training_with_moved_sliders_ends_as_a_run_of_those_settings(recorded_home: Home) -> None:
-    app = quick(open_page(PAGE))
+    app = opened_for_a_quick_training()
     app.slider(key="train_alpha").set_value(0.2)
     app.number_input(key="train_seed").set_value(3)
     app.text_input(key="train_name").set_value("  my *first* run ").run()
@@ -133,7 +134,7 @@ def test_training_with_moved_sliders_ends_as_a_run_of_those_settings(recorded_ho
 
 
 def test_the_result_stands_on_the_page_with_interval_and_the_ways_on(recorded_home: Home) -> None:
-    app = quick(open_page(PAGE)).run()
+    app = opened_for_a_quick_training()
     app.button(key="train_start").click().run()
     run_id = ended().result
     app.run()
@@ -153,7 +154,7 @@ def test_the_result_stands_on_the_page_with_interval_and_the_ways_on(recorded_ho
 
 
 def test_a_result_that_was_deleted_meanwhile_is_told(recorded_home: Home) -> None:
-    app = quick(open_page(PAGE)).run()
+    app = opened_for_a_quick_training()
     app.button(key="train_start").click().run()
     recorded_home.runs.delete(ended().result)
     app.run()
