@@ -246,8 +246,9 @@ class TestLabels:
         spots = place_labels([(300, 150)], ["name"], [(310, 140, 360, 160)], self.extent, self.kind)
         assert spots == [Spot(-1, 0)]
 
-    def test_a_name_further_off_has_a_line_to_its_point(self) -> None:
+    def test_a_name_that_is_not_right_beside_its_point_has_a_line_to_it(self) -> None:
         assert Spot(1, 0).annotation(self.kind)["showarrow"] is False
+        assert Spot(1, 1).annotation(self.kind)["showarrow"] is True
         far = Spot(-1, 1, 2).annotation(self.kind)
         assert (far["showarrow"], far["xanchor"], far["yanchor"]) == (True, "right", "bottom")
         assert far["ax"] < 0 > far["ay"]

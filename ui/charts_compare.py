@@ -147,7 +147,7 @@ def _bars(title: str, unit: str, text_size: int, highest: int | None = None) -> 
             "nameTextStyle": text,
             "axisLabel": text,
         },
-        "yAxis": {"type": "category", "inverse": True, "axisLabel": {**text, "width": 19 * text_size, "overflow": "truncate"}},
+        "yAxis": {"type": "category", "inverse": True, "axisLabel": {**text, "width": 15 * text_size, "overflow": "truncate"}},
     }
 
 

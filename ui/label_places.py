@@ -41,10 +41,10 @@ class Spot:
     lines: float = 0.0
 
     def annotation(self, kind: Type) -> dict[str, object]:
-        """Return the place as Plotly's annotations write it; a name further off has a line to its point."""
+        """Return the place as Plotly's annotations write it; a name that is not right beside its point has a line to it."""
         across, up = self.x * _GAP, self.y * self._away(kind)
         anchors = {"xanchor": {-1: "right", 0: "center", 1: "left"}[self.x], "yanchor": {-1: "top", 0: "middle", 1: "bottom"}[self.y]}
-        if not self.lines:
+        if not self.y:
             return {**anchors, "showarrow": False, "xshift": across, "yshift": up}
         return {**anchors, "showarrow": True, "ax": across, "ay": -up, "arrowhead": 0, "arrowwidth": 1.2, "arrowcolor": QUIET}
 

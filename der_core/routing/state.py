@@ -75,6 +75,7 @@ class StateEncoder:
         self.encoder_id = encoder_id
         self.dimension = dimension
         self.projections = projections
+        self._answers: Vectors | None = None
         extra = 0 if episode.state == "text" else N_LABELS + episode.t_max + n_experts + 3
         text = dimension if episode.state == "text" else sum(p.basis.shape[1] for p in projections.values())
         self.size = text + extra + int(episode.has_stop_action)
@@ -95,7 +96,11 @@ class StateEncoder:
         if self.episode.state == "text":
             texts = [state_text(question, label) for question in questions for label in Label]
             return QuestionVectors(encoder.encode(texts).reshape(n, N_LABELS, -1))
-        fields = {name: self.projections[name](encoder.encode(texts)) for name, texts in _field_texts(questions).items()}
+        texts_of = _field_texts(questions)
+        if self._answers is None:
+            self._answers = encoder.encode(texts_of["answer"])  # the same four texts every time
+        encoded = {"question": encoder.encode(texts_of["question"]), "passage": encoder.encode(texts_of["passage"]), "answer": self._answers}
+        fields = {name: self.projections[name](vectors) for name, vectors in encoded.items()}
         fixed = np.concatenate([fields["question"], fields["passage"]], axis=1)
         parts = [np.repeat(fixed[:, None], N_LABELS, axis=1), np.repeat(fields["answer"][None], n, axis=0)]
         return QuestionVectors(np.concatenate(parts, axis=2))
