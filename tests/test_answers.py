@@ -48,6 +48,12 @@ class TestAnswers:
         given = answers(routes(source, single(NAMES, 0, EPISODE)), source.table)
         assert [answer.experts_right for answer in given] == [2, 1, 1, 1]
 
+    def test_only_first_replies_count_for_that(self) -> None:
+        source = random_source(np.random.default_rng(4), 30, 3)
+        names = [spec.name for spec in source.table.experts]
+        for row, answer in enumerate(answers(routes(source, single(names, 0, EPISODE)), source.table)):
+            assert answer.experts_right == sum(source.table.labels[row, expert, Label.NONE] == answer.gold for expert in range(3))
+
     def test_nobody_is_right_about_a_question_without_gold_answer(self) -> None:
         source = source_of(make_table([[YES, NO], [YES, NO]], gold=[Label.NONE, Label.YES]))
         first, second = answers(routes(source, single(NAMES, 0, EPISODE)), source.table)

@@ -99,7 +99,11 @@ class StateEncoder:
         texts_of = _field_texts(questions)
         if self._answers is None:
             self._answers = encoder.encode(texts_of["answer"])  # the same four texts every time
-        encoded = {"question": encoder.encode(texts_of["question"]), "passage": encoder.encode(texts_of["passage"]), "answer": self._answers}
+        encoded = {
+            "question": encoder.encode(texts_of["question"]),
+            "passage": encoder.encode(texts_of["passage"]),
+            "answer": self._answers,
+        }
         fields = {name: self.projections[name](vectors) for name, vectors in encoded.items()}
         fixed = np.concatenate([fields["question"], fields["passage"]], axis=1)
         parts = [np.repeat(fixed[:, None], N_LABELS, axis=1), np.repeat(fields["answer"][None], n, axis=0)]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # the checkout, for benchmarks and ui
-
 from playwright.sync_api import Browser, Page
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium
 from browser.home import make_questions, serve_models, write_home
 from der_core.evaluation.runs import Run
 
+ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "ci-output"
 """Kept as output of CI, never committed."""
 Size = tuple[int, int]

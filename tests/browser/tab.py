@@ -47,7 +47,7 @@ def move_slider(tab: Page, key: str, steps: int) -> str:
     thumb.focus()
     for _ in range(abs(steps)):
         thumb.press("ArrowRight" if steps > 0 else "ArrowLeft")
-    value = thumb.get_attribute("aria-valuenow") or ""
+    value = thumb.input_value()
     expect(tab).to_have_url(re.compile(rf"[?&]{key}={re.escape(value)}(&|$)"))
     return value
 
