@@ -114,7 +114,7 @@ def flips_frame(flips: Sequence[Flips]) -> pd.DataFrame:
 def _flips_row(row: Flips) -> dict[str, object]:
     share = {name: None if not row.n else round(100 * getattr(row, name) / row.n, 1) for name in ("wrong_to_right", "right_to_wrong")}
     return {
-        "Case": f"{row.expert}, shown a{'n' if row.shown == 'invalid' else ''} {row.shown} answer",
+        "Case": f"{row.expert}, shown {row.shown}",
         "Won %": share["wrong_to_right"],
         "Lost %": None if share["right_to_wrong"] is None else -share["right_to_wrong"],
         "Net questions": row.net,

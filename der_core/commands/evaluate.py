@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from der_core.routing.router_file import load_router
 
 from der_core.commands.terminal import say
 from der_core.commands.train import load_parts
@@ -22,6 +21,7 @@ from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.store import Store
 from der_core.recording.table import Table
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
 
 
