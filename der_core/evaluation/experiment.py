@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from der_core.config import End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
@@ -106,7 +107,8 @@ def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig,
         Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
     )
     rng = np.random.default_rng([config.seed, 1])
-    baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
+    with threadpool_limits(limits=1):  # small matrices: a second thread waits longer than it helps, above all on a busy machine
+        baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
     return Arena(test.source, baselines, fit_reference(training.source))
 
 
