@@ -101,7 +101,7 @@ class TestFeatures:
         state, encoder = fitted("features")
         encoder.seen.clear()
         state.question_vectors([Question("q", "is it so?", "It is so.")], encoder)
-        assert encoder.seen == ["is it so?", "It is so.", "", "yes", "no", "invalid"]
+        assert encoder.seen == ["", "yes", "no", "invalid", "is it so?", "It is so."]
 
     def test_a_route_that_has_just_ended_at_t_max_can_be_observed(self) -> None:
         state, encoder = fitted("features")
