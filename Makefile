@@ -20,7 +20,7 @@ pytest: $(VENV)/dev.done browser
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/dev.done     ## measure the targets, print ratios, write benchmarks/results/
-	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+	for bench in ppo environment optimum recorder routing; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
 
 setup: $(VENV)/dev.done     ## the environment for working on the project
 

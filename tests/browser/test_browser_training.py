@@ -39,7 +39,7 @@ def test_a_training_with_moved_sliders_moves_the_curves_and_ends_with_a_result(o
     early, drawn_early = curve(tab).get_attribute("aria-label") or "", drawn(tab)
     expect(curve(tab)).not_to_have_attribute("aria-label", early)
     tab.wait_for_function("([draw, before]) => eval(draw)() !== before", arg=[_DRAWN, drawn_early])
-    expect(tab.get_by_text("finished", exact=True)).to_be_visible()
+    expect(tab.get_by_text("finished").first).to_be_visible()
     expect(tab.get_by_text(RESULT)).to_be_visible()
     expect(curve(tab)).to_have_attribute("aria-label", re.compile(f"after {int(steps):,} steps"))
     open_tab_view(tab, "Reward")
@@ -53,7 +53,7 @@ def test_a_stopped_training_keeps_what_it_learned(open_tab: OpenTab) -> None:
     start(tab, "deployable, 65,536 steps")
     wait_for_curves(tab)
     stop(tab)
-    expect(tab.get_by_text("stopped early", exact=True)).to_be_visible()
+    expect(tab.get_by_text("stopped early").first).to_be_visible()
     expect(tab.get_by_text(RESULT)).to_be_visible()
     expect(widget(tab, "train_start").get_by_role("button")).to_be_enabled()
     check_sound(tab)
@@ -92,7 +92,7 @@ def test_a_second_tab_watches_and_stops_and_keeps_its_own_settings(open_tab: Ope
     expect(widget(second, "train_start").get_by_role("button")).to_be_disabled()
     stop(second)
     for tab in (first, second):
-        expect(tab.get_by_text("stopped early", exact=True)).to_be_visible()
+        expect(tab.get_by_text("stopped early").first).to_be_visible()
         expect(tab.get_by_text(RESULT)).to_be_visible()
         check_sound(tab)
     expect(slider(second, "train_alpha")).to_have_value(alpha)
@@ -118,7 +118,7 @@ def curve(tab: Page) -> Locator:
 
 def wait_for_curves(tab: Page) -> None:
     """A training is going on and something is drawn of it."""
-    expect(tab.get_by_text("training", exact=True)).to_be_visible()
+    expect(widget(tab, "train_stop")).to_be_visible()
     expect(curve(tab)).to_have_attribute("aria-label", re.compile("steps$"))
 
 
