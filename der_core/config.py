@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from der_core.errors import SettingsError
 
 Backend = Literal["ollama", "openai", "embedded"]
-Style = Literal["direct", "reason"]
+Style = Literal["direct", "examples", "reason"]
 Shaping = Literal["paper", "potential"]
 StateKind = Literal["text", "features"]
 End = Literal["gold", "stop_action", "confidence", "agreement", "never"]

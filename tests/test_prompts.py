@@ -6,7 +6,7 @@ from der_core.records import Label, Question
 
 QUESTION = Question(id="q", text="do penguins fly", passage="  Penguins swim and cannot fly.\n")
 OPEN_QUESTION = Question(id="q", text="Do penguins fly?")
-STYLES = ["direct", "reason"]
+STYLES = ["direct", "examples", "reason"]
 ADVICE_LABELS = [Label.YES, Label.NO, Label.INVALID]
 
 
@@ -98,3 +98,11 @@ def test_anything_the_reply_depends_on_changes_the_key(changes):
 
 def test_a_request_reads_as_text():
     assert request(messages=(("system", "Be brief."), ("user", "Why?"))).text == "[system]\nBe brief.\n\n[user]\nWhy?"
+
+
+def test_the_examples_show_both_answers_with_and_without_passage_and_stand_before_everything_that_differs():
+    (role, task), _ = build_messages(QUESTION, Label.YES, "examples")
+    assert role == "system"
+    assert task.count("Answer: yes") == task.count("Answer: no") == 2
+    assert task.count("Passage: ") == 2 and task.count("Question: ") == 4
+    assert "Penguins" not in task

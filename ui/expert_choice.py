@@ -25,7 +25,7 @@ SOURCES = {
     "own": "Own list",
 }
 """Where experts come from; the address holds the words on the right."""
-STYLES = {"direct": "Answers at once", "reason": "Reasons first"}
+STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "reason": "Reasons first"}
 MAX_EXPERTS = 8
 """As many as there are colours to tell them apart."""
 
@@ -34,7 +34,7 @@ _ABOUT = {
     "paper": "Three instruction models of 3 to 7 billion parameters, served by Ollama.",
     "gguf": "Model files that run inside this program, without any server.",
     "openai": "Models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol.",
-    "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first.",
+    "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples.",
 }
 
 
@@ -133,7 +133,7 @@ def _styled(texts: Sequence[str]) -> list[str]:
         key="experts_styles",
         bind="query-params",
         persist_state="session",
-        help="With both, each model stands twice, with a price and an accuracy of its own each time.",
+        help="With several, each model stands once for each, with a price and an accuracy of its own each time.",
     )
     styles = [style for style in STYLES if style in (picked or [])] or ["direct"]
     return [f"{text}@{style}" for text in texts for style in styles]

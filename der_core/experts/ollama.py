@@ -71,7 +71,7 @@ class OllamaExpert:
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make; pure."""
         options = self._options
-        num_predict = options.max_tokens_direct if self._spec.style == "direct" else options.max_tokens_reason
+        num_predict = options.max_tokens_reason if self._spec.style == "reason" else options.max_tokens_direct
         decoding = {"temperature": 0, "seed": options.seed, "num_predict": num_predict, "num_ctx": options.context_tokens}
         return Request("ollama", self._spec.digest, build_messages(question, previous_label, self._spec.style), decoding)
 

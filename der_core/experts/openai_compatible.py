@@ -155,7 +155,7 @@ class OpenAICompatibleExpert:
 
 def chat_request(spec: ExpertSpec, options: AskOptions, question: Question, previous_label: Label) -> Request:
     """The chat completion that asks `spec` the question under greedy decoding."""
-    max_tokens = options.max_tokens_direct if spec.style == "direct" else options.max_tokens_reason
+    max_tokens = options.max_tokens_reason if spec.style == "reason" else options.max_tokens_direct
     decoding = {"temperature": 0, "seed": options.seed, "max_tokens": max_tokens}
     return Request(spec.backend, spec.digest, build_messages(question, previous_label, spec.style), decoding)
 

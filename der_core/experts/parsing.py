@@ -61,7 +61,7 @@ def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) 
 
 def _deciding_word(text: str, style: Style) -> re.Match[str] | None:
     plain = _ECHO.sub(lambda echo: " " * len(echo.group()), text)
-    return _FIRST_WORD.search(plain) if style == "direct" else _reasoned_word(plain)
+    return _reasoned_word(plain) if style == "reason" else _FIRST_WORD.search(plain)
 
 
 def _reasoned_word(plain: str) -> re.Match[str] | None:
@@ -77,7 +77,7 @@ def _reasoned_word(plain: str) -> re.Match[str] | None:
 def _deciding_place(tokens: Sequence[TokenChoice], style: Style) -> int | None:
     word = _deciding_word("".join(choice.token for choice in tokens), style)
     if word is None:
-        return 0 if tokens and style == "direct" else None
+        return 0 if tokens and style != "reason" else None
     end = 0
     for place, choice in enumerate(tokens):
         end += len(choice.token)

@@ -4,7 +4,8 @@ small | paper          a preset: all its experts
 MODEL                  a model of Ollama, as `ollama list` writes it
 openai:MODEL           a model of an OpenAI-compatible server
 gguf:/path/file.gguf   a GGUF file, run inside this process
-...@reason             any of the above, reasoning first (@direct: answering at once, the default)
+...@reason             any of the above, reasoning first
+...@examples           any of the above, shown four answered examples (@direct: answering at once, the default)
 """
 
 from __future__ import annotations
