@@ -174,3 +174,50 @@ def test_a_run_is_readable_without_the_program(store: RunStore, router: TrainedR
     run = store.save(router, REPORT, "x")
     text = (store.root / run.id / "run.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"id": run.id, "name": "x", "created_utc": run.created_utc, "starred": False}
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, router: TrainedRouter) -> RunStore:
+    """Two runs as they lie in the product."""
+    store = RunStore(tmp_path / "shipped", Clock())
+    store.save(router, REPORT, "Paper")
+    store.save(router, REPORT, "Deployable")
+    return store
+
+
+def test_shipped_runs_are_copied_into_a_new_folder(store: RunStore, shipped: RunStore, router: TrainedRouter) -> None:
+    store.adopt(shipped.root)
+    assert store.list() == shipped.list()
+    run = store.list()[0]
+    assert store.load_report(run.id) == REPORT
+    assert pack_router(store.load_router(run.id)) == pack_router(router)
+
+
+def test_a_shipped_run_is_copied_once_whatever_became_of_it(store: RunStore, shipped: RunStore) -> None:
+    store.adopt(shipped.root)
+    newer, older = store.list()
+    store.delete(newer.id)
+    store.purge()
+    store.rename(older.id, "Mine")
+    store.adopt(shipped.root)
+    assert names(store.list()) == ["Mine"]
+
+
+def test_runs_shipped_later_join_those_copied_before(store: RunStore, shipped: RunStore, router: TrainedRouter) -> None:
+    store.adopt(shipped.root)
+    shipped.save(router, REPORT, "Third")
+    store.adopt(shipped.root)
+    assert names(store.list()) == ["Third", "Deployable", "Paper"]
+
+
+def test_nothing_is_written_where_no_run_is_shipped(store: RunStore, tmp_path: Path) -> None:
+    store.adopt(tmp_path / "nowhere")
+    assert not store.root.exists()
+
+
+def test_a_damaged_list_of_copied_runs_loses_none(store: RunStore, shipped: RunStore) -> None:
+    store.adopt(shipped.root)
+    store.rename(store.list()[0].id, "Mine")
+    (store.root / ".adopted.json").write_text("{", encoding="utf-8")
+    store.adopt(shipped.root)
+    assert sorted(names(store.list())) == ["Mine", "Paper"]

@@ -10,6 +10,7 @@ from der_core.evaluation.runs import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_STORE = ROOT / "assets" / "demo.sqlite"
+DEMO_RUNS = ROOT / "assets" / "runs"
 HOME_VARIABLE = "DER_HOME"
 REMOTE_VARIABLE = "DER_ALLOW_REMOTE"
 DEMO_NAME = "demo"
@@ -40,8 +41,10 @@ def store_file() -> Path:
 
 
 def run_store() -> RunStore:
-    """Return the finished trainings of this home."""
-    return RunStore(home() / "runs")
+    """Return the finished trainings of this home; those that came with the product were copied into it once."""
+    store = RunStore(home() / "runs")
+    store.adopt(DEMO_RUNS)
+    return store
 
 
 def gguf_folder() -> Path | None:

@@ -4,6 +4,7 @@
     runs/<id>/report.json   the report (see `der_core.evaluation.report`)
     runs/<id>/router.zip    the router (see `der_core.routing.router_file`)
     runs/.deleted/<id>/     deleted runs, until they are deleted for good
+    runs/.adopted.json      ids of runs that came with the product and were copied in, each once
 
 Every write goes to a temporary file first and is moved into place, so two processes never see half a run.
 """
@@ -29,6 +30,7 @@ from der_core.routing.trained import TrainedRouter
 Report = dict[str, Any]  # Any: a JSON object, see report_schema.json
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _DELETED = ".deleted"
+_ADOPTED = ".adopted.json"
 
 
 class UnknownRun(DerError):
@@ -74,6 +76,17 @@ class RunStore:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)  # nothing is there any more if all went well
         return run
+
+    def adopt(self, shipped: Path) -> None:
+        """Copy in the runs of the folder `shipped`, each once ever: one that was renamed or deleted since stays as it is."""
+        known = _read_adopted(self.root / _ADOPTED)
+        new = [folder for folder in self._folders(shipped) if folder.name not in known and _read_run(folder) is not None]
+        if not new:
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            self._copy_in(folder)
+        _write_json(self.root / _ADOPTED, sorted(known | {folder.name for folder in new}))
 
     def get(self, run_id: str) -> Run:
         """Return one run; UnknownRun if there is none of that id."""
@@ -131,6 +144,18 @@ class RunStore:
         """Delete for good what was put aside."""
         shutil.rmtree(self.root / _DELETED, ignore_errors=True)
 
+    def _copy_in(self, folder: Path) -> None:
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        try:
+            shutil.copytree(folder, scratch, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            if not (self.root / folder.name).exists():
+                os.replace(scratch, self.root / folder.name)
+        except OSError:
+            if not (self.root / folder.name).exists():  # else another process was quicker
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
     def _update(self, run_id: str, **changes: Any) -> Run:  # Any: values of Run's fields
         run = replace(self.get(run_id), **changes)
         _write_json(self._folder(run_id) / "run.json", asdict(run))
@@ -155,6 +180,13 @@ def _in_order(folders: Iterable[Path]) -> tuple[Run, ...]:
     runs = [run for folder in folders if (run := _read_run(folder)) is not None]
     newest_first = sorted(runs, key=lambda run: run.created_utc, reverse=True)
     return tuple(sorted(newest_first, key=lambda run: not run.starred))
+
+
+def _read_adopted(path: Path) -> set[str]:
+    try:
+        return set(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # never written, or damaged: then a deleted run comes back, and nothing is lost
+        return set()
 
 
 def _read_run(folder: Path) -> Run | None:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests, for fakes
 
 from homes import RECORDING, Home, fast_encoder, write_recording, write_run
 
+import ui.home
 import ui.loaders
 from ui.home import HOME_VARIABLE
 
@@ -24,6 +25,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     folder = tmp_path / "home"
     monkeypatch.setenv(HOME_VARIABLE, str(folder))
     monkeypatch.setattr(ui.loaders, "DEMO_STORE", tmp_path / "nothing-shipped.sqlite")
+    monkeypatch.setattr(ui.home, "DEMO_RUNS", tmp_path / "no-shipped-runs")
     monkeypatch.setattr(ui.loaders, "_sentence_encoder", fast_encoder)
     st.cache_data.clear()
     st.cache_resource.clear()
