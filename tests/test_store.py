@@ -199,6 +199,14 @@ def test_several_readers_see_what_is_committed(opened: Store):
         assert [info.name for info in second.recordings()] == [info.name for info in third.recordings()] == ["demo", "later"]
 
 
+def test_vectors_that_halves_can_hold_take_half_the_room(opened: Store):
+    halves = np.array([0.5, -0.25, 0.1], dtype=np.float16).astype(np.float32)
+    opened.put_vectors("mini", {"halves": halves, "whole": np.full(3, 0.1, dtype=np.float32)})
+    with sqlite3.connect(opened.path) as db:
+        assert sorted(db.execute("SELECT length(vector), packed FROM vectors")) == [(6, "f2"), (12, "f4")]
+    np.testing.assert_array_equal(opened.get_vectors("mini", ["halves"])["halves"], halves)
+
+
 def test_vectors_come_back_by_text_and_encoder(opened: Store):
     vectors = {"a": np.arange(3, dtype=np.float32), "b": np.full(3, 0.1, dtype=np.float64)}
     opened.put_vectors("mini", vectors)

@@ -11,6 +11,9 @@ from hashlib import blake2b
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from der_core.config import ExpertSpec
 from der_core.experts.protocol import Request
 from der_core.records import Label, Question, Reply
@@ -121,6 +124,18 @@ def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
     text, label, p_yes, *rest = row
     load_s, prompt_s, generation_s, wall_s = (math.nan if seconds is None else seconds for seconds in rest[:4])
     return Reply(text, Label(label), p_yes, load_s, prompt_s, generation_s, wall_s, *rest[4:])
+
+
+def pack_vector(vector: ArrayLike) -> tuple[bytes, str]:
+    """Return the numbers of a vector as bytes, and how they are packed: "f2" where halves lose nothing, else "f4"."""
+    full = np.asarray(vector, dtype="<f4")
+    half = full.astype("<f2")
+    return (half.tobytes(), "f2") if np.array_equal(half.astype("<f4"), full) else (full.tobytes(), "f4")
+
+
+def unpack_vector(body: bytes, packed: str) -> NDArray[np.float32]:
+    """Read what `pack_vector` wrote."""
+    return np.frombuffer(body, dtype="<f2" if packed == "f2" else "<f4").astype(np.float32)
 
 
 def _dictionary(question: Question) -> bytes:

@@ -90,6 +90,8 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (encoder, text_digest)
     );
     """,
+    # How the numbers of a vector are packed: f4, or f2 where halves lose nothing.
+    "ALTER TABLE vectors ADD COLUMN packed TEXT NOT NULL DEFAULT 'f4';",
 )
 
 AT_PLACE = """

@@ -248,18 +248,20 @@ class Store:
         found = {}
         with self._lock:
             for text in dict.fromkeys(texts):
-                rows = self._rows("SELECT vector FROM vectors WHERE encoder = ? AND text_digest = ?", encoder_id, packing.digest(text))
+                rows = self._rows(
+                    "SELECT vector, packed FROM vectors WHERE encoder = ? AND text_digest = ?", encoder_id, packing.digest(text)
+                )
                 if rows:
-                    found[text] = np.frombuffer(rows[0][0], dtype="<f4").astype(np.float32)
+                    found[text] = packing.unpack_vector(*rows[0])
         return found
 
     def put_vectors(self, encoder_id: str, vectors: Mapping[str, NDArray[np.floating[Any]]]) -> None:  # Any: the float's width
         """Keep vectors by text. A store that is open read-only keeps nothing: vectors can be computed again."""
         if self.read_only:
             return
-        rows = [(encoder_id, packing.digest(text), np.asarray(vector, dtype="<f4").tobytes()) for text, vector in vectors.items()]
+        rows = [(encoder_id, packing.digest(text), *packing.pack_vector(vector)) for text, vector in vectors.items()]
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector) VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector, packed) VALUES (?, ?, ?, ?)", rows)
 
     def verify(self) -> list[str]:
         """Return what is wrong with the contents, one line each; empty if every reply is what its key says."""

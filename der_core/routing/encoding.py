@@ -52,13 +52,16 @@ class SentenceEncoder:
         return self.name
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return one unit vector per text, shape [len(texts), dimension]."""
+        """Return one unit vector per text, shape [len(texts), dimension], rounded to half precision.
+
+        Rounded here and not in the store, so that a stored vector and one that is computed anew are the same.
+        """
         if self._model is None:
             self._model = _load(self.name)
             self._threads = ThreadpoolController()  # the libraries that the model has loaded are only seen now
         with self._threads.limit(limits=1 if len(texts) <= FEW else None):
             vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=64)
-        return np.asarray(vectors, dtype=np.float32)
+        return np.asarray(vectors, dtype=np.float16).astype(np.float32)
 
 
 class CachedEncoder:
