@@ -113,6 +113,19 @@ def test_a_dead_host_ends_in_one_line(place: Path, capsys: pytest.CaptureFixture
     assert "127.0.0.1:9" in error
 
 
+def test_a_recording_keeps_every_command_that_made_it_once(server: OllamaServer, place: Path) -> None:
+    options = ["record", "--host", server.url, "--questions", "q.jsonl", "--samples", "4", "--store", "r.sqlite", "--experts"]
+    for model in (MODELS[0], MODELS[1], MODELS[0]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["der_core", *options, model])
+            assert main([*options, model]) == 0
+    with Store.open(place / "r.sqlite") as store:
+        (info,) = store.recordings()
+    shared = f"python -m der_core record --host {server.url} --questions q.jsonl --samples 4 --store r.sqlite --experts"
+    assert info.meta["commands"] == [f"{shared} {MODELS[0]}", f"{shared} {MODELS[1]}"]
+    assert info.meta["command"] == f"{shared} {MODELS[0]}"
+
+
 @pytest.mark.parametrize("fault", ["error", "broken_json", "dropped", "hung"])
 def test_a_failing_server_keeps_what_was_recorded_and_a_rerun_asks_for_the_rest(
     server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str], fault: str

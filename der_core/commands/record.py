@@ -44,11 +44,19 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     specs, options = expert_specs(arguments), ask_options(arguments)
     bar = ProgressBar("recording")
     with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
-        meta = {"command": command_line(), "versions": installed_versions(), "machine": machine()}
+        meta = {**commands_so_far(store, arguments.recording), "versions": installed_versions(), "machine": machine()}
         summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop, meta=meta)
     bar.close()
     (say if summary.complete else complain)(summary.message)
     return summary
+
+
+def commands_so_far(store: Store, recording: str) -> dict[str, object]:
+    """Return this command and all by which the recording was made, in the order of their first use."""
+    command = command_line()
+    meta = next((info.meta for info in store.recordings() if info.name == recording), {})
+    before = meta.get("commands") or ([meta["command"]] if "command" in meta else [])
+    return {"command": command, "commands": list(dict.fromkeys([*before, command]))}
 
 
 def command_line() -> str:
