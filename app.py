@@ -24,7 +24,13 @@ frame("Overview")
 words, picture = st.columns([2, 3], gap="large", vertical_alignment="center")
 with words:
     st.markdown(WHAT)
-    if st.button("Take the tour", type="primary", icon=":material/explore:", key="overview_start", help="Six pages, a sentence on each."):
+    if st.button(
+        "Take the tour",
+        type="primary",
+        icon=":material/explore:",
+        key="overview_start",
+        help="Six stops, a sentence on each: about five minutes.",
+    ):
         start_tour()
 picture.image(ROOT / "assets" / "route.svg", width="stretch", alt=PICTURE)
 

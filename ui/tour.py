@@ -11,36 +11,65 @@ PARAMETER = "tour"
 
 @dataclass(frozen=True)
 class Stop:
-    """A page of the tour and what to look at there."""
+    """A page of the tour, opened with `address` beside the number of the stop, and what to look at there."""
 
     page: str
     title: str
     look: str
+    label: str = ""
+    address: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the link to this stop says."""
+        return self.label or self.title
 
 
 STOPS = (
     Stop(
         "pages/experts.py",
         "Experts",
-        "Who can answer: each expert's accuracy, price, and the answer it leans to. No single one is best at both.",
+        "One expert alone: how often each is right, what a call costs, and the answer it leans to. At the foot of the page you can ask one.",
+        "One expert alone",
     ),
     Stop(
-        "pages/record.py", "Record", "Every reply is asked for once and kept. With a complete recording there is nothing to do here: go on."
+        "pages/route.py",
+        "Route",
+        "A route: what the router sees, whom it asks, what comes back, and why it stops. Choose another question and see another route.",
+        "A route",
+        (("route_source", "Recorded question"),),
     ),
-    Stop("pages/reward_lab.py", "Reward lab", "What is a good route worth? Move the weights and see which route the reward likes best."),
-    Stop("pages/train.py", "Train", "Press Train. The router learns from the recorded replies, so this takes seconds and asks no expert."),
-    Stop("pages/route.py", "Route", "Follow one question: what the router sees, whom it asks, what comes back, and why it stops."),
+    Stop(
+        "pages/reward_lab.py",
+        "Reward lab",
+        "The reward decides what a good route is. Move the weights and see at once which routes it likes best, and whether it pays for being wrong first.",
+        "The reward",
+    ),
+    Stop(
+        "pages/train.py",
+        "Train",
+        "Press Train. The router learns from the recorded replies, so this takes seconds and asks no expert.",
+        "Training",
+    ),
     Stop(
         "pages/compare.py",
         "Compare",
         "Was learning worth it? DER has to lie above the dashed line and beside the simple baselines. Click a point.",
+        "The comparison",
+    ),
+    Stop(
+        "pages/route.py",
+        "Route",
+        "Your turn: type a yes/no question, or take an example, and watch the experts answer it now. Nobody tells them what is right.",
+        "A question of your own",
+        (("route_source", "Your own question"),),
     ),
 )
 
 
 def start_tour() -> None:
     """Go to the first stop."""
-    st.switch_page(STOPS[0].page, query_params={PARAMETER: "1"})
+    st.switch_page(STOPS[0].page, query_params=_address(1))
 
 
 def draw_tour(title: str) -> None:
@@ -52,9 +81,7 @@ def draw_tour(title: str) -> None:
         st.markdown(f":material/explore: **Tour, {number} of {len(STOPS)}.** {STOPS[number - 1].look}", width="stretch")
         if number < len(STOPS):
             after = STOPS[number]
-            st.page_link(
-                after.page, label=f"**Next: {after.title}**", icon=":material/arrow_forward:", query_params={PARAMETER: str(number + 1)}
-            )
+            st.page_link(after.page, label=f"**Next: {after.name}**", icon=":material/arrow_forward:", query_params=_address(number + 1))
         st.page_link("app.py", label="End the tour", icon=":material/close:")
 
 
@@ -62,3 +89,7 @@ def current_stop(asked: str, title: str) -> int | None:
     """Return the number, from 1, of the stop that an address asks for, None unless it is the page called `title`."""
     number = next((number for number in range(1, len(STOPS) + 1) if asked == str(number)), None)
     return number if number is not None and STOPS[number - 1].title == title else None
+
+
+def _address(number: int) -> dict[str, str]:
+    return {**dict(STOPS[number - 1].address), PARAMETER: str(number)}

@@ -175,8 +175,14 @@ class TestTour:
             assert not app.exception
             assert stop.look in words(app)
             following = [query for label, query in links(app).items() if label.startswith("**Next: ")]
-            assert following == ([{"tour": [str(number + 1)]}] if number < len(STOPS) else [])
+            wanted = [{"tour": [str(number + 1)], **{key: [value] for key, value in after.address}} for after in STOPS[number : number + 1]]
+            assert following == wanted
             assert "End the tour" in links(app)
+
+    def test_the_tour_ends_with_a_question_of_the_visitors_own(self, trained_home: Home) -> None:
+        app = open_page(STOPS[-1].page, tour=str(len(STOPS)), **dict(STOPS[-1].address))
+        assert not app.exception
+        assert [box.label for box in app.text_input] == ["Your yes/no question"]
 
     @pytest.mark.parametrize("asked", ["", "0", "7", "-1", "1.0", "two", "１"])
     def test_other_numbers_are_no_stop(self, asked: str) -> None:
