@@ -152,7 +152,7 @@ def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> N
         type=int,
         default=default,
         metavar="N",
-        help="questions for training, a fifth of which validate (none: 75 %% of all)",
+        help="questions for training, a fifth of which validate (none: half of all)",
     )
     parser.add_argument("--eval-samples", type=int, default=default, metavar="N", help="held-out questions (none: all the others)")
 

@@ -87,7 +87,7 @@ with stage:
         st.caption("One training at a time: this one has to end or be stopped before the next.")
     elif table is not None:
         st.caption(
-            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts} experts; a quarter is held out for the comparison."
+            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts} experts; half of them are held out for the comparison."
         )
     if pressed and not busy:
         start(ref, config, name)

@@ -25,8 +25,8 @@ BOOLQ = "google/boolq"
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "questions"
 CHOICES = 'Choose "boolq", a hub dataset "org/name", "bundled", or --questions FILE.jsonl (or .csv).'
 
-FRACTIONS = (0.6, 0.15, 0.25)
-"""Shares of the questions for training, validation and test."""
+FRACTIONS = (0.4, 0.1, 0.5)
+"""Shares of the questions for training, validation and test: half is held out, because a difference of some points needs many questions to be told from chance."""
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ANSWERS = {"true": Label.YES, "yes": Label.YES, "1": Label.YES, "false": Label.NO, "no": Label.NO, "0": Label.NO, "": None, "none": None}
