@@ -55,7 +55,9 @@ def draw_experts(ref: RecordingRef | None) -> None:
     try:
         specs = _experts_of(ref)
     except DerError as error:
+        _title("Experts", None, ready=False)
         notice(error)
+        _next("pages/experts.py", "Get them ready")
         return
     healths = health_of(specs)
     ready = [health.spec.name for health in healths if health.ready]
