@@ -49,7 +49,7 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
 
 def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
     """Return the experts asked for, at the first host."""
-    return parse_experts(arguments.experts, host=arguments.host[0], models=Path(arguments.models))
+    return parse_experts(arguments.experts, host=arguments.host[0], models=Path(arguments.models).resolve())
 
 
 def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:  # Any: values of different options
