@@ -18,6 +18,7 @@ from der_core.errors import DerError
 
 DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_STORE = "der_home/recordings.sqlite"
+DEFAULT_MODELS = "der_home/models"
 COMMANDS = {
     "run": "the whole job: record, train, evaluate, report",
     "experts": "which experts are ready, and what is missing",
@@ -84,7 +85,10 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
         nargs="+",
         default=list(default),
         metavar="EXPERT",
-        help="a preset (paper, small), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+        help="a preset (paper, small, installed), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+    )
+    group.add_argument(
+        "--models", default=DEFAULT_MODELS, metavar="FOLDER", help="where installed model files that come in pieces are joined"
     )
     group.add_argument("--host", nargs="+", default=[DEFAULT_HOST], metavar="URL", help="server address; several share the calls")
     group.add_argument("--allow-remote", action="store_true", help="allow hosts other than this machine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from der_core.config import PRESETS, AskOptions, ExpertSpec, TrainConfig
@@ -48,7 +49,7 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
 
 def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
     """Return the experts asked for, at the first host."""
-    return parse_experts(arguments.experts, host=arguments.host[0])
+    return parse_experts(arguments.experts, host=arguments.host[0], models=Path(arguments.models).resolve())
 
 
 def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:  # Any: values of different options

@@ -12,24 +12,36 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout, for ui
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests, for fakes
 
-from homes import RECORDING, Home, fast_encoder, write_recording, write_run
+from homes import NOBODY, RECORDING, Home, fast_encoder, write_recording, write_run
+from weight_packages import install
 
 import ui.home
 import ui.loaders
+from der_core.experts import ollama, weights
 from ui.home import HOME_VARIABLE
 
 
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home with nothing in it, no shipped recording, a fast encoder, and no memory of other tests."""
+    """A home with nothing in it, no shipped recording, no expert unless a test brings one, a fast encoder, and no memory of other tests."""
     folder = tmp_path / "home"
     monkeypatch.setenv(HOME_VARIABLE, str(folder))
     monkeypatch.setattr(ui.loaders, "DEMO_STORE", tmp_path / "nothing-shipped.sqlite")
     monkeypatch.setattr(ui.home, "DEMO_RUNS", tmp_path / "no-shipped-runs")
     monkeypatch.setattr(ui.loaders, "_sentence_encoder", fast_encoder)
+    monkeypatch.setattr(ollama, "DEFAULT_HOST", NOBODY)
+    monkeypatch.setattr(weights, "WEIGHTS", ())
+    monkeypatch.delenv("DER_GGUF", raising=False)
     st.cache_data.clear()
     st.cache_resource.clear()
     return Home(folder)
+
+
+@pytest.fixture
+def installed(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Made-up weights that came with the installation: one whole file, one in pieces. The folder of their packages."""
+    install(tmp_path / "site", monkeypatch)
+    return tmp_path / "site"
 
 
 @pytest.fixture
