@@ -14,6 +14,7 @@ from ollama_server import Chat, OllamaServer
 from der_core.cli import COMMANDS, main
 from der_core.commands.terminal import ProgressBar, duration
 from der_core.evaluation.report import validate_report
+from der_core.evaluation.runs import RunStore
 from der_core.recording.store import Store
 from der_core.routing import encoding
 from der_core.routing.encoding import Vectors
@@ -161,6 +162,20 @@ def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--split-seed", "8", "--save-report", ""]) == 2
     assert "trained on" in capsys.readouterr().err
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", ""]) == 0
+
+
+def test_evaluated_routers_are_kept_as_runs_named_after_their_files(server: OllamaServer, place: Path) -> None:
+    assert main(["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]) == 0
+    for seed in ("1", "2"):
+        saved = f"quick-seed-{seed}.zip"
+        assert main(["train", "--store", "r.sqlite", "--ppo-steps", "2048", "--seed", seed, "--save-router", saved]) == 0
+    files = ["quick-seed-1.zip", "quick-seed-2.zip"]
+    assert main(["evaluate", "--store", "r.sqlite", "--load-router", *files, "--save-report", "", "--save-runs", "kept"]) == 0
+    kept = RunStore(place / "kept")
+    assert sorted(run.name for run in kept.list()) == ["quick seed 1", "quick seed 2"]
+    for run in kept.list():
+        validate_report(kept.load_report(run.id))
+        assert kept.load_router(run.id).config.seed == int(run.name[-1])
 
 
 def test_ask_is_an_interactive_prompt(

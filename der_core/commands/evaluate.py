@@ -17,6 +17,7 @@ from der_core.commands.train import load_parts
 from der_core.config import DEPLOYABLE, TrainConfig
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
 from der_core.evaluation.report import Json
+from der_core.evaluation.runs import RunStore
 from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.store import Store
 from der_core.recording.table import Table
@@ -27,26 +28,29 @@ from der_core.routing.trained import TrainedRouter
 
 def execute(arguments: argparse.Namespace) -> int:
     """Compare each router in its own table; several of them are also summed up over their seeds."""
-    routers: list[TrainedRouter | None] = [load_router(Path(name)) for name in arguments.load_router] or [None]
+    routers: list[tuple[str, TrainedRouter | None]] = [(name, load_router(Path(name))) for name in arguments.load_router] or [("", None)]
     with Store.open(Path(arguments.store), create=False) as store:
         table, parts = load_parts(store, arguments)
         encoder = CachedEncoder(SentenceEncoder(arguments.encoder), store)
-        evaluations = [evaluate_one(arguments, table, parts, router, encoder) for router in routers]
+        evaluations = [evaluate_one(arguments, table, parts, router, encoder, Path(name).stem) for name, router in routers]
     if len(evaluations) > 1:
         say("\n== over the routers given ==\n" + spread(evaluations))
     return 0
 
 
 def evaluate_one(
-    arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder
+    arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder, name: str
 ) -> Evaluation:
-    """Evaluate one router and show its table, traces and headline; write the report."""
+    """Evaluate one router and show its table, traces and headline; write the report, and the run called `name` if wanted."""
     config = router.config if router else DEPLOYABLE
     evaluation = evaluate(parts, router, config, encoder)
     document = report(evaluation, table, config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document, markdown=arguments.markdown)
     if arguments.save_report:
         write_report(document, Path(arguments.save_report))
+    if arguments.save_runs and router:
+        run = RunStore(Path(arguments.save_runs)).save(router, document, name.replace("-", " "))
+        say(f"Kept as run {run.id} in {arguments.save_runs}")
     return evaluation
 
 
