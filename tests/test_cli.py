@@ -12,6 +12,7 @@ import pytest
 from ollama_server import Chat, OllamaServer
 
 from der_core.cli import COMMANDS, main
+from der_core.commands.settings import command_words
 from der_core.commands.terminal import ProgressBar, duration
 from der_core.evaluation.report import validate_report
 from der_core.evaluation.runs import RunStore
@@ -162,6 +163,22 @@ def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--split-seed", "8", "--save-report", ""]) == 2
     assert "trained on" in capsys.readouterr().err
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", ""]) == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("gguf:/models/a@b/tiny.gguf@examples", "gguf:tiny.gguf@examples"),
+        ("gguf:/models/tiny.gguf", "gguf:tiny.gguf"),
+        ("/home/me/new/router.zip", "router.zip"),
+        ("q.jsonl", "q.jsonl"),
+        ("llama3.2:3b@reason", "llama3.2:3b@reason"),
+        ("--store", "--store"),
+    ],
+)
+def test_a_command_is_kept_without_the_folders_of_this_machine(word: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/der_core/__main__.py", "evaluate", word])
+    assert command_words() == ["python", "-m", "der_core", "evaluate", shown]
 
 
 def test_evaluated_routers_are_kept_as_runs_named_after_their_files(server: OllamaServer, place: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from der_core.commands.settings import command_words
 from der_core.commands.terminal import say
 from der_core.commands.train import load_parts
 from der_core.config import DEPLOYABLE, TrainConfig
@@ -44,7 +44,7 @@ def evaluate_one(
     """Evaluate one router and show its table, traces and headline; write the report, and the run called `name` if wanted."""
     config = router.config if router else DEPLOYABLE
     evaluation = evaluate(parts, router, config, encoder)
-    document = report(evaluation, table, config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
+    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document, markdown=arguments.markdown)
     if arguments.save_report:
         write_report(document, Path(arguments.save_report))

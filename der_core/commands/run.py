@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from der_core.commands.ask import converse, specs_for
 from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.record import record_questions
-from der_core.commands.settings import ask_options, expert_specs, train_config
+from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
 from der_core.commands.terminal import complain, say, say_json
 from der_core.commands.train import train_with_progress
 from der_core.config import TrainConfig
@@ -110,7 +109,7 @@ def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConf
 
 def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter) -> None:
     """Print the results and write the report."""
-    document = report(evaluation, table, router.config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
+    document = report(evaluation, table, router.config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document)
     if arguments.save_report:
         write_report(document, Path(arguments.save_report))
