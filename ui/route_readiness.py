@@ -56,9 +56,9 @@ def healths_here(experts: Sequence[ExpertSpec]) -> list[ExpertHealth]:
     return [absent[spec] if spec in absent else _as_recorded(spec, known[spec]) for spec in experts]
 
 
-def run_to_use(besides: str) -> Run | None:
-    """Return the first other run all of whose experts can be asked now, None where there is none."""
-    pools = {run: experts for run in runs()[:_MOST_RUNS] if run.id != besides and (experts := _experts_of(run.id))}
+def run_to_use() -> Run | None:
+    """Return the first run all of whose experts can be asked now, None where there is none."""
+    pools = {run: experts for run in runs()[:_MOST_RUNS] if (experts := _experts_of(run.id))}
     wanted = list(dict.fromkeys(spec for experts in pools.values() for spec in experts))
     ready = {spec for spec, health in zip(wanted, healths_here(wanted), strict=True) if health.ready}
     return next((run for run, experts in pools.items() if ready.issuperset(experts)), None)
@@ -95,7 +95,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _draw_ways_on(run: Run) -> None:
-    other = run_to_use(besides=run.id)
+    other = run_to_use()
     if other is not None:
         name = run_names(runs())[other.id]
         label = plain(f"Use ‘{name}’, whose experts can answer here")

@@ -165,9 +165,10 @@ def _forget_unreachable(table: Table) -> Table:
     kept = np.ones(table.labels.shape, dtype=bool)
     kept[:, :, Label.INVALID] = (table.labels[:, :, : Label.INVALID] == Label.INVALID).any(axis=(1, 2))[:, None]
     blank = {"labels": 0} | dict.fromkeys(_REAL_FIELDS, np.nan) | dict.fromkeys(_COUNT_FIELDS, 0)
-    return replace(
-        table, **{name: np.where(kept, getattr(table, name), np.array(blank[name], getattr(table, name).dtype)) for name in _ARRAYS}
-    )
+    arrays: dict[str, Any] = {name: getattr(table, name).copy() for name in _ARRAYS}  # Any: arrays of three kinds of number
+    for name, array in arrays.items():
+        array[~kept] = blank[name]
+    return replace(table, **arrays)
 
 
 def _read(store: Store, recording: str) -> Table:
