@@ -36,11 +36,11 @@ def draw_readiness(run: Run, experts: Sequence[ExpertSpec], told: str) -> None:
         st.caption(plain(who_answers(experts)))
         return
     st.warning(plain(f"{listed(missing)} cannot be asked here now, and this router needs all of its experts."), icon=":material/power_off:")
+    _draw_ways_on(run)
     for sentence in [sentence for sentence in not_ready(healths) if sentence != told]:
         st.caption(plain(sentence))
     if pulls := pull_lines(healths):
         st.code("\n".join(pulls), language="bash")
-    _draw_ways_on(run)
 
 
 def healths_here(experts: Sequence[ExpertSpec]) -> list[ExpertHealth]:
@@ -84,7 +84,8 @@ def who_answers(experts: Sequence[ExpertSpec]) -> str:
     small = [spec.name for spec in experts if spec.params_billions is not None and spec.params_billions < SMALL_BILLIONS]
     if not small:
         return f"{told}."
-    whose = f"{listed(small)} {'has' if len(small) == 1 else 'have'}"
+    whom = listed(small) if len(small) < len(experts) else "it" if len(small) == 1 else "they"
+    whose = f"{whom} {'has' if len(small) == 1 else 'have'}"
     return f"{told}. Small models err: {whose} less than a billion parameters, so follow the route rather than trust the answer."
 
 

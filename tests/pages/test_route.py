@@ -571,13 +571,14 @@ def test_who_answers_is_told_with_what_to_expect() -> None:
         return make_spec(name, backend=backend, params_billions=billions)
 
     small = [spec("smollm2-135m", 0.135), spec("gemma3-270m", 0.268)]
-    assert route_readiness.who_answers(small) == (
-        "smollm2-135m and gemma3-270m answer, inside this program. Small models err: smollm2-135m and gemma3-270m have less than "
-        "a billion parameters, so follow the route rather than trust the answer."
-    )
-    assert (
-        route_readiness.who_answers([spec("a", 1.0), spec("b", None, "ollama")]) == "a answers, inside this program; b answers, in Ollama."
-    )
+    hint = "less than a billion parameters, so follow the route rather than trust the answer."
+    told = "smollm2-135m and gemma3-270m answer, inside this program. Small models err:"
+    assert route_readiness.who_answers(small) == f"{told} they have {hint}"
+    assert route_readiness.who_answers(small[:1]) == f"smollm2-135m answers, inside this program. Small models err: it has {hint}"
+    mixed = route_readiness.who_answers([*small, spec("large", 7.0)])
+    assert mixed.endswith(f"Small models err: smollm2-135m and gemma3-270m have {hint}")
+    others = route_readiness.who_answers([spec("a", 1.0), spec("b", None, "ollama")])
+    assert others == "a answers, inside this program; b answers, in Ollama."
     assert route_readiness.listed(["a", "b", "c"]) == "a, b and c"
 
 
