@@ -150,6 +150,16 @@ def _add_split_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_pool(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--use-experts",
+        nargs="+",
+        default=None,
+        metavar="NAME",
+        help=f"use only these experts of the recording (none: {default}); a router needs all of its experts to answer",
+    )
+
+
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     parser.add_argument(
         "--train-samples",
@@ -168,6 +178,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     _add_seed(parser)
     _add_sizes(parser, default=200)
+    _add_pool(parser, "all")
     parser.add_argument(
         "--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training"
     )
@@ -204,6 +215,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     _add_split_seed(parser)
     _add_sizes(parser)
+    _add_pool(parser, "all")
     parser.add_argument("--save-router", default="router.zip", metavar="FILE", help="where to write the router (.zip)")
 
 
@@ -211,6 +223,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
     _add_split_seed(parser)
     _add_sizes(parser)
+    _add_pool(parser, "those of each router, for baselines only all")
     _add_results(parser)
     parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the routers")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 import streamlit as st
 
-from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
-from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
+from der_core.evaluation.experiment import Parts, evaluate, report
 from der_core.evaluation.runs import Run
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
 from ui.home import RecordingRef, run_store
-from ui.loaders import load, recordings, text_encoder
+from ui.loaders import load, load_parts, recordings, text_encoder
 from ui.parts import notice
 
 MAX_NAME = 60
@@ -55,13 +55,13 @@ def keep_router(body: bytes, name: str) -> Run:
     encoder = text_encoder(found.ref, router.config.encoder)
     evaluation = evaluate(found.parts, router, router.config, encoder)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    document = report(evaluation, load(found.ref), router.config, ["dashboard", "upload", name], now)
+    document = report(evaluation, load(found.ref, _names(router)), router.config, ["dashboard", "upload", name], now)
     return run_store().save(router, document, name)
 
 
 def _find_training(router: TrainedRouter) -> _Found:
     for ref in recordings():
-        parts = _parts(ref)
+        parts = _parts(ref, _names(router))
         if parts is not None and parts.training.data_hash() == router.data_hash:
             return _Found(ref, parts)
     raise RouterMismatch(
@@ -69,9 +69,12 @@ def _find_training(router: TrainedRouter) -> _Found:
     )
 
 
-def _parts(ref: RecordingRef) -> Parts | None:
+def _parts(ref: RecordingRef, experts: Sequence[str]) -> Parts | None:
     try:
-        table = load(ref)
-        return cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
-    except DerError:  # a recording without a complete question has trained nothing
+        return load_parts(ref, experts=experts)
+    except DerError:  # a recording that lacks an expert, or has no complete question, has trained nothing
         return None
+
+
+def _names(router: TrainedRouter) -> list[str]:
+    return [spec.name for spec in router.experts]

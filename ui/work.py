@@ -52,12 +52,14 @@ def this_tab() -> str:
     return name
 
 
-def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str) -> str:
-    """Start a training on a recording. Returns the job's id; JobBusy while another one trains.
+def start_training(
+    ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str, experts: Sequence[str] | None = None
+) -> str:
+    """Start a training on a recording, or on some of its experts by name. Returns the job's id; JobBusy while another one trains.
 
     It ends as a run whose id is the job's result; stopped early it keeps what was learned, None before the first update.
     """
-    table, encoder = load(ref), text_encoder(ref, config.encoder)
+    table, encoder = load(ref, experts), text_encoder(ref, config.encoder)
     folder = run_store()
     splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 

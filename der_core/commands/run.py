@@ -10,7 +10,7 @@ from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.record import record_questions
 from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
 from der_core.commands.terminal import complain, say, say_json
-from der_core.commands.train import train_with_progress
+from der_core.commands.train import load_pool, train_with_progress
 from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
@@ -18,7 +18,7 @@ from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.opening import check_experts, open_experts
 from der_core.recording.questions import Splits, load_questions
 from der_core.recording.store import Store
-from der_core.recording.table import Table, load_table
+from der_core.recording.table import Table
 from der_core.records import Label, Question
 from der_core.routing.cost import fit_prices
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with Store.open(Path(arguments.store)) as store:
         if not record_questions(arguments, store, questions).complete:
             complain("Going on with the questions that are completely recorded.")
-        table = load_table(store, arguments.recording)
+        table = load_pool(store, arguments.recording, arguments.use_experts)
         parts = cut(table, splits)
         probe(parts, arguments.probe_samples, config)
         encoder = CachedEncoder(SentenceEncoder(config.encoder), store)

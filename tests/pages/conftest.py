@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout, for ui
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests, for fakes
 
-from homes import NOBODY, RECORDING, Home, fast_encoder, write_recording, write_run
+from homes import NOBODY, PART, RECORDING, TRAINED_AT, Home, fast_encoder, write_recording, write_run
 from weight_packages import install
 
 import ui.home
@@ -56,6 +58,13 @@ def trained_home(empty_home: Home, _trained: Home) -> Home:
     """A home with one complete recording and one run trained on it."""
     shutil.copytree(_trained.folder, empty_home.folder)
     return Home(empty_home.folder, RECORDING, _trained.run_id)
+
+
+@pytest.fixture
+def part_home(trained_home: Home) -> Home:
+    """A home with a run trained on two of the three experts, besides the one trained on all; the part is the home's run."""
+    part = write_run(trained_home, "two of three", when=TRAINED_AT + timedelta(days=-1), experts=PART)
+    return replace(trained_home, run_id=part.id)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from der_core.records import Label, Question, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = "small"
+PART = ["cheap", "dear"]
+"""Two of its three experts."""
 N_QUESTIONS = 72
 NOBODY = "http://127.0.0.1:9"
 """An address where nothing answers: what a page sees when Ollama is down."""
@@ -84,18 +87,24 @@ def write_recording(place: Path, recording: str = RECORDING, n_questions: int = 
         record(store, recording, make_questions(n_questions), experts, meta={"command": "python -m der_core record"})
 
 
-def write_run(home: Home, name: str = "first run", config: TrainConfig = QUICK_DEPLOYABLE, when: datetime = TRAINED_AT) -> Run:
-    """Train on the home's recording, compare, and keep it as a run."""
+def write_run(
+    home: Home,
+    name: str = "first run",
+    config: TrainConfig = QUICK_DEPLOYABLE,
+    when: datetime = TRAINED_AT,
+    experts: Sequence[str] | None = None,
+) -> Run:
+    """Train on the home's recording, or on some of its experts, compare, and keep it as a run."""
     encoder = fast_encoder(config.encoder)
     with Store.open(home.store, create=False) as store:
-        table = load_table(store, home.recording)
+        table = load_table(store, home.recording, experts=experts)
     parts = cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
     router = train(parts, config, encoder)
     document = report(evaluate(parts, router, router.config, encoder), table, router.config, ["dashboard", "train", name], when.isoformat())
     return RunStore(home.folder / "runs", now=lambda: when).save(router, document, name)
 
 
-def open_page(path: str, timeout_s: float = 60, **address: str) -> AppTest:
+def open_page(path: str, timeout_s: float = 60, **address: str | list[str]) -> AppTest:
     """Open a page such as "pages/train.py" as a fresh tab does, with the given query parameters."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=timeout_s)
     for name, value in address.items():
