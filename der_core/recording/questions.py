@@ -74,18 +74,19 @@ def load_questions(
 def split_questions(questions: Sequence[Question], *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
     """Return the split of `questions` by passage, close to `fractions` of train, validation and test.
 
-    Ids keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
+    The test side is drawn first, as `split_counts` does, so that its questions depend on its share only. Ids
+    keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise SettingsError(f"The fractions of train, validation and test must sum to 1, not {fractions}.")
-    borders = (fractions[0], fractions[0] + fractions[1])
+    borders = (fractions[2], fractions[2] + fractions[1])
     side_of: dict[str, int] = {}
     passed = 0
     for group in _groups(questions, seed):
         middle = (passed + len(group) / 2) / len(questions)
         side_of |= {question.id: sum(middle > border for border in borders) for question in group}
         passed += len(group)
-    train, validation, test = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
+    test, validation, train = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
     return Splits(train, validation, test)
 
 
