@@ -110,6 +110,6 @@ def mark(tab: Page, point: Point) -> Locator:
 def told_of(tab: Page) -> dict[str, str]:
     """What the page tells of a route."""
     expect(badge(tab, "replay")).to_be_visible()
-    told = {label: metric(tab, label).inner_text() for label in ("Answer", "Cost", "Seconds", "Calls", "Cost lost", "Return lost")}
+    told = {label: metric(tab, label).inner_text() for label in ("Answer", "Cost", "Seconds", "Calls", "Extra cost", "Return lost")}
     end = tab.get_by_text(re.compile("^It ended because")).inner_text()
     return told | {"end": end, "router": chosen(tab, "router"), "question": chosen(tab, "question")}

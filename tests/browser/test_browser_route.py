@@ -111,7 +111,7 @@ def check_lost(tab: Page) -> None:
     """What was lost is the difference of the figures that stand below it."""
     told = tab.get_by_text(re.compile("^Cost .* against .*; return")).inner_text()
     cost, best_cost, value, best_value = (float(figure) for figure in re.findall(r"-?\d+\.\d+", told))
-    assert float(metric(tab, "Cost lost").inner_text()) == pytest.approx(cost - best_cost, abs=0.011)
+    assert float(metric(tab, "Extra cost").inner_text()) == pytest.approx(cost - best_cost, abs=0.011)
     assert float(metric(tab, "Return lost").inner_text()) == pytest.approx(best_value - value, abs=0.0011)
     assert best_value >= value
 
