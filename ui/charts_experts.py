@@ -75,6 +75,7 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float) -> Option:
     points = {
         "type": "scatter",
         "symbolSize": 18,
+        "z": 3,  # above the intervals, or one runs through the name of its neighbour
         "colorBy": "data",
         "color": [expert_colour(index) for index in range(len(figures))],
         "encode": {"x": "Median s", "y": "Right %", "itemName": "Expert", "tooltip": list(frame.columns[1:])},
@@ -83,7 +84,6 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float) -> Option:
             "position": "right",
             "distance": 12,
             "formatter": "{b}",
-            "color": "inherit",
             "fontSize": _FONT,
             "fontWeight": "bold",
         },

@@ -52,7 +52,8 @@ def draw_train_link(config: TrainConfig) -> None:
 def draw_by_itself(config: TrainConfig) -> None:
     """Draw what the reward likes by itself, whatever the experts say."""
     st.subheader("By the reward alone", anchor=False)
-    signs = " · ".join(f':color[■]{{foreground="{colour}"}} {kind}' for kind, colour in charts.likings_legend())
+    # A no-break space: a sign must not stay behind at the end of a line.
+    signs = " · ".join(f':color[■]{{foreground="{colour}"}}&nbsp;{kind}' for kind, colour in charts.likings_legend())
     st.markdown(f"{signs} · ✓ a right answer, ✗ a wrong one")
     left, right = st.columns(2)
     with left:

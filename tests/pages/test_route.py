@@ -190,7 +190,7 @@ def test_what_was_lost_is_the_distance_to_the_exact_optimum(trained_home: Home) 
         assert shown.best.value >= shown.value - 1e-9
     app = open_page(PAGE, question=stage.questions[-1].id)
     assert metrics(app)["Return lost"] == number(shown.best.value - shown.value, 3)
-    assert metrics(app)["Cost lost"] == number(shown.cost - shown.best.cost)
+    assert metrics(app)["Extra cost"] == number(shown.cost - shown.best.cost)
 
 
 def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: Home) -> None:

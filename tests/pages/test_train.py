@@ -24,7 +24,7 @@ from der_core.routing.trained import CurvePoint
 from ui import loaders
 from ui.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef
-from ui.training_result import LINKS
+from ui.training_result import LINKS, against_best
 from ui.work import TRAINING, TrainingPlan, board, latest, start_training
 
 PAGE = "pages/train.py"
@@ -152,6 +152,12 @@ def test_the_result_stands_on_the_page_with_interval_and_the_ways_on(recorded_ho
         if link.proto.query_string
     }
     assert [links[label] for _, _, label, _ in LINKS] == [{key: run_id} for _, key, _, _ in LINKS]
+
+
+def test_only_the_single_expert_is_what_others_are_measured_against() -> None:
+    equal = {"difference": {"value": 0.0, "low": 0.0, "high": 0.0}, "differs": False}
+    assert against_best({**equal, "family": "single"}) == "The others are measured against it."
+    assert against_best({**equal, "family": "learned"}) == "+0.0 points [+0.0, +0.0] against the best single expert: not significant."
 
 
 def test_a_result_that_was_deleted_meanwhile_is_told(recorded_home: Home) -> None:
