@@ -94,7 +94,11 @@ def test_a_recording_can_be_trained_on_and_the_page_says_what_is_learned_from(re
     app = open_page(PAGE)
     assert not app.exception
     assert not app.button(key="train_start").disabled
-    assert f"{N_QUESTIONS} recorded questions of small, 3 experts" in words(app)
+    parts = loaders.load_parts(RecordingRef(recorded_home.store, "small"))
+    assert (
+        f"small, 3 experts, {N_QUESTIONS} recorded questions: {parts.training.n_questions} to learn from, "
+        f"{parts.validation.n_questions} to choose thresholds by, {parts.test.n_questions} held out for the comparison."
+    ) in words(app)
     assert describe_preference(DEPLOYABLE.reward, DEPLOYABLE.episode, DEPLOYABLE.ppo.discount) in words(app)
     assert app.text_input(key="train_name").placeholder == "deployable"
     assert not app.get("echarts_chart")
