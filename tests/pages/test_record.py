@@ -225,6 +225,13 @@ def test_browsing_shows_a_page_of_questions_with_the_labels_of_each_expert(recor
     assert shown["dear"][0].split()[:2] == ["✓" if alone == table.questions[0].gold else "✗", alone.word]
 
 
+def test_the_page_of_questions_is_in_the_address(recorded_home: Home) -> None:
+    ids = [question.id for question in load(ref_of(recorded_home)).questions]
+    shown = {page: open_page(PAGE, record_page=page).dataframe[0].value["Id"].tolist() for page in ("1", "2", "99", "two")}
+    assert shown["1"] == shown["99"] == shown["two"] == ids[:PAGE_SIZE]
+    assert shown["2"] == ids[PAGE_SIZE : 2 * PAGE_SIZE]
+
+
 def test_the_search_reaches_every_page_and_shows_a_single_hit_in_full(recorded_home: Home) -> None:
     app = opened(record_search="q71")
     assert app.dataframe[0].value["Id"].tolist() == ["q71"]
