@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import DEPLOYABLE, CostMode
 from der_core.errors import DerError
 from der_core.evaluation.answers import Answer, answers, differing
-from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.comparison import Comparison, Pair, Row, compare_two
 from der_core.evaluation.experiment import Evaluation
-from der_core.evaluation.frontier import Frontier, frontier
+from der_core.evaluation.frontier import Frontier, FrontierIntervals, frontier, frontier_intervals
 from ui.address_choice import choose_by_id
 from ui.charts_frontier import kind
 from ui.home import RecordingRef
@@ -23,6 +24,7 @@ from ui.recording_choice import choose_recording
 from ui.run_choice import choose_run
 
 ALONE = "none"
+BOOTSTRAP_SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,16 @@ def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
     return _frontier(subject.key, mode, subject.comparison)
 
 
+def intervals_of(subject: Subject, mode: CostMode) -> FrontierIntervals:
+    """Return how sure the figures of `frontier_of` are."""
+    return _intervals(subject.key, mode, subject.comparison)
+
+
+def pair_of(subject: Subject, first: str, second: str) -> Pair:
+    """Return how two routers differ on the same questions."""
+    return _pair(subject.key, first, second, subject.comparison)
+
+
 def answers_of(subject: Subject, router: str) -> tuple[Answer, ...]:
     """Return what a router answered, question by question."""
     return _answers(subject.key, router, subject.evaluation)
@@ -91,7 +103,7 @@ def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
 def choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
     """Draw the choice of a router and return its name; `first` are further choices, by what they give. The learned router is chosen at first."""
     titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
-    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.evaluation.traced)
+    return choose_by_id(key, "router", label, {**(first or {}), **titles}, default=None if first else subject.evaluation.traced)
 
 
 def _of_run(run_id: str) -> Subject:
@@ -125,6 +137,16 @@ def _headline(sentence: str) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _frontier(key: str, mode: CostMode, _comparison: Comparison) -> Frontier:
     return frontier(_comparison, mode)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _intervals(key: str, mode: CostMode, _comparison: Comparison) -> FrontierIntervals:
+    return frontier_intervals(_comparison, mode, np.random.default_rng(BOOTSTRAP_SEED))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _pair(key: str, first: str, second: str, _comparison: Comparison) -> Pair:
+    return compare_two(_comparison, first, second, np.random.default_rng(BOOTSTRAP_SEED))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

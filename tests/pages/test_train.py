@@ -95,7 +95,11 @@ def test_a_recording_can_be_trained_on_and_the_page_says_what_is_learned_from(re
     app = open_page(PAGE)
     assert not app.exception
     assert not app.button(key="train_start").disabled
-    assert f"{N_QUESTIONS} recorded questions of small, 3 experts" in words(app)
+    parts = loaders.load_parts(RecordingRef(recorded_home.store, "small"))
+    assert (
+        f"small, 3 experts, {N_QUESTIONS} recorded questions: {parts.training.n_questions} to learn from, "
+        f"{parts.validation.n_questions} to choose thresholds by, {parts.test.n_questions} held out for the comparison."
+    ) in words(app)
     assert describe_preference(DEPLOYABLE.reward, DEPLOYABLE.episode, DEPLOYABLE.ppo.discount) in words(app)
     assert app.text_input(key="train_name").placeholder == "deployable"
     assert not app.get("echarts_chart")
@@ -211,7 +215,7 @@ def test_all_experts_are_chosen_at_first(recorded_home: Home) -> None:
 def test_a_part_of_the_pool_in_the_address_is_trained_and_reported(recorded_home: Home) -> None:
     app = open_page(PAGE, train_experts=["dear", "cheap"])
     app.slider(key="train_total_steps").set_value(2_048).run()
-    assert f"{N_QUESTIONS} recorded questions of small, 2 of its 3 experts" in words(app)
+    assert f"small, 2 of its 3 experts, {N_QUESTIONS} recorded questions: 28 to learn from" in words(app)
     assert app.text_input(key="train_name").placeholder.endswith(", 2 of 3 experts")
     app.button(key="train_start").click().run()
     job = ended()
