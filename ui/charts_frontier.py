@@ -80,6 +80,9 @@ def accuracy_cost_figure(comparison: Comparison, frontier: Frontier, axes: Axes,
     for mark in _marks(shown, comparison):
         if mark.rows:
             figure.add_trace(_points(mark, frontier))
+    learned = sorted((row for row in shown if row.family == "learned"), key=lambda row: not row.oracle)  # of two alike the last is chosen
+    if learned:
+        figure.add_trace(_grips(learned, frontier))
     names = important(comparison)
     _add_labels(figure, sorted((row for row in shown if row.name in names), key=lambda row: names.index(row.name)), shown, axes)
     return figure
@@ -252,7 +255,25 @@ def _points(mark: Mark, frontier: Frontier) -> Option:
             "width": 4,
         },
         "marker": {"symbol": mark.symbol, "size": mark.size, "color": colours, "line": {"width": 2 if "open" in mark.symbol else 1}},
-        "unselected": {"marker": {"opacity": 0.6}},
+        "unselected": {"marker": {"opacity": 1 if "star" in mark.symbol else 0.6}},  # a chosen star is chosen by its grip
+        "customdata": [_hover(row, frontier) for row in rows],
+        "hovertemplate": _HOVER,
+    }
+
+
+def _grips(rows: Sequence[Row], frontier: Frontier) -> Option:
+    """Unseen small marks on the learned routers: Plotly gives a click to the smallest mark under the pointer, never to a star above it."""
+    unseen = {"marker": {"opacity": 0}}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "Grips of DER",
+        "showlegend": False,
+        "x": [row.costs[frontier.mode] for row in rows],
+        "y": [100 * row.accuracy for row in rows],
+        "marker": {"size": 6, "opacity": 0},
+        "selected": unseen,
+        "unselected": unseen,
         "customdata": [_hover(row, frontier) for row in rows],
         "hovertemplate": _HOVER,
     }

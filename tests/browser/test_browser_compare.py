@@ -17,7 +17,7 @@ from der_core.evaluation.runs import Run
 pytestmark = pytest.mark.browser
 
 CHART = ".st-key-compare_chart .js-plotly-plot"
-_TRACES = f"""() => document.querySelector('{CHART}').data.filter(trace => trace.customdata).map(trace => ({{
+_TRACES = f"""() => document.querySelector('{CHART}').data.filter(trace => trace.customdata && trace.showlegend !== false).map(trace => ({{
     symbol: trace.marker.symbol, points: trace.customdata.map(point => [point[0], point[1]])
 }}))"""
 

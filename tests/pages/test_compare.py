@@ -115,6 +115,15 @@ class TestRun:
         row = comparison.row("DER")
         assert points(app)["DER"][1:4] == ["deployable", f"{100 * row.low:.1f}, {100 * row.high:.1f}", f"{row.calls:.2f}"]
 
+    def test_a_star_can_be_clicked_whatever_lies_under_it(self, trained_home: Home) -> None:
+        marks = [trace for trace in plotly(opened())["data"] if "customdata" in trace]
+        grips = marks.pop()
+        comparison = comparison_of(trained_home)
+        assert grips["customdata"][-1][0] == "DER"
+        assert {point[0] for point in grips["customdata"]} == {row.name for row in comparison.rows if row.family == "learned"}
+        assert grips["marker"]["size"] < min(mark["marker"]["size"] for mark in marks)
+        assert grips["marker"]["opacity"] == 0 and (grips["x"][-1], grips["y"][-1]) == (marks[-1]["x"][0], marks[-1]["y"][0])
+
     def test_the_switch_takes_oracles_off_chart_and_ranking(self, trained_home: Home) -> None:
         app = opened(compare_oracles=False)
         comparison = comparison_of(trained_home)
