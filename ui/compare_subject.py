@@ -16,6 +16,8 @@ from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import Frontier, frontier
 from ui.address_choice import choose_by_id
 from ui.charts_frontier import kind
+from ui.encoding import NotEncoded
+from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef
 from ui.loaders import baseline_evaluation, run_evaluation, run_report, stamp
 from ui.parts import notice, plain, stop_with
@@ -57,6 +59,9 @@ def choose_subject(choice: DeltaGenerator, headline: DeltaGenerator) -> Subject:
     with headline:
         try:
             return _baselines(ref) if run is None else _of_run(run.id)
+        except NotEncoded as needed:
+            draw_encoding(needed)
+            st.stop()
         except DerError as error:
             notice(error)
             page, label = ("pages/record.py", "Go on with this recording") if run is None else ("pages/runs.py", "Look at the runs")

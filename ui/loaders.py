@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
-from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
+from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, encoded_texts, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 from der_core.recording.questions import Splits
 from der_core.recording.store import RecordingInfo, Store
 from der_core.recording.table import Table, load_table
+from der_core.records import Question
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.trained import TrainedRouter
+from ui.encoding import NotEncoded, Unencoded
 from ui.home import DEMO_NAME, DEMO_STORE, RecordingRef, run_store, store_file
 
 Stamp = tuple[tuple[int, int], ...]
@@ -70,10 +72,19 @@ def open_store(ref: RecordingRef) -> Iterator[Store]:
         yield store
 
 
-def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -> TextEncoder:
+def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -> CachedEncoder:
     """Return an encoder that looks in the recording's store, then in the user's own, and only then loads the model."""
-    encoder: TextEncoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
+    encoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
     return CachedEncoder(encoder, _kept_open(ref.file, shipped=True)) if ref and ref.shipped else encoder
+
+
+def ready_encoder(ref: RecordingRef, questions: Sequence[Question], name: str) -> TextEncoder:
+    """Return an encoder that knows all of `questions` already; NotEncoded where it would have to load the model for some."""
+    encoder = text_encoder(ref, name)
+    missing = encoder.missing(encoded_texts(questions))
+    if missing:
+        raise NotEncoded(Unencoded(ref, name), len(missing))
+    return encoder
 
 
 def live_encoder(name: str = DEFAULT_ENCODER) -> TextEncoder:
@@ -104,13 +115,13 @@ def run_recording(run_id: str) -> RecordingRef | None:
 
 
 def run_evaluation(run_id: str) -> Evaluation | None:
-    """Return the held-out comparison of a run, routes included; None where its recording is gone."""
+    """Return the held-out comparison of a run, routes included; None where its recording is gone, NotEncoded before it is encoded."""
     ref = run_recording(run_id)
     return None if ref is None else _evaluation(str(run_store().root), run_id, ref)
 
 
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
-    """Return the held-out comparison of the baselines alone, for a recording without a run."""
+    """Return the held-out comparison of the baselines alone, for a recording without a run; NotEncoded before it is encoded."""
     return _baselines(ref, stamp(ref.file), config)
 
 
@@ -168,9 +179,10 @@ def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
     # No stamp: a run names its data by hash, so whatever else happens to the file changes nothing.
     document, router = run_report(run_id), run_router(run_id)
     splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
-    return evaluate(load_parts(ref, splits), router, router.config, text_encoder(ref, router.config.encoder))
+    encoder = ready_encoder(ref, load(ref).questions, router.config.encoder)
+    return evaluate(load_parts(ref, splits), router, router.config, encoder)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")
 def _baselines(ref: RecordingRef, state: Stamp, config: TrainConfig) -> Evaluation:
-    return evaluate(load_parts(ref), None, config, text_encoder(ref, config.encoder))
+    return evaluate(load_parts(ref), None, config, ready_encoder(ref, load(ref).questions, config.encoder))

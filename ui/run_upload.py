@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
@@ -14,8 +15,10 @@ from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, 
 from der_core.evaluation.runs import Run
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
+from ui.encoding import NotEncoded
+from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef, run_store
-from ui.loaders import load, recordings, text_encoder
+from ui.loaders import load, ready_encoder, recordings
 from ui.parts import notice
 
 MAX_NAME = 60
@@ -32,27 +35,40 @@ def draw_upload() -> None:
     with st.expander("Bring in a router from a file", icon=":material/upload:"):
         file = st.file_uploader("Router, zip", type="zip", key="runs_upload", max_upload_size=16)
         if st.button("Compare it and keep it as a run", key="runs_keep", disabled=file is None) and file is not None:
-            try:
-                with st.spinner("Comparing with every baseline"):
-                    run = keep_router(file.getvalue(), PurePath(file.name).stem[:MAX_NAME])
-            except DerError as error:
-                notice(error)
-            else:
-                st.session_state["runs_kept"] = run.name
-                st.rerun()
+            st.session_state["runs_keeping"] = file.file_id
+        if file is not None and st.session_state.get("runs_keeping") == file.file_id:
+            _keep(file)
         kept: str | None = st.session_state.pop("runs_kept", None)
         if kept:
             st.caption("The router is now among the runs.")
 
 
+def _keep(file: UploadedFile) -> None:
+    """Keep the router; where its recording has to be encoded first, the file waits for that."""
+    try:
+        with st.spinner("Comparing with every baseline"):
+            run = keep_router(file.getvalue(), PurePath(file.name).stem[:MAX_NAME])
+    except NotEncoded as needed:
+        draw_encoding(needed)
+        return
+    except DerError as error:
+        del st.session_state["runs_keeping"]
+        notice(error)
+        return
+    del st.session_state["runs_keeping"]
+    st.session_state["runs_kept"] = run.name
+    st.rerun()
+
+
 def keep_router(body: bytes, name: str) -> Run:
     """Return the run made of a router file.
 
-    Raises RouterFileError for a file that is none, RouterMismatch where the replies it was trained on are not here.
+    Raises RouterFileError for a file that is none, RouterMismatch where the replies it was trained on are not here,
+    NotEncoded where their questions have to be encoded first.
     """
     router = load_router(body)
     found = _find_training(router)
-    encoder = text_encoder(found.ref, router.config.encoder)
+    encoder = ready_encoder(found.ref, load(found.ref).questions, router.config.encoder)
     evaluation = evaluate(found.parts, router, router.config, encoder)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     document = report(evaluation, load(found.ref), router.config, ["dashboard", "upload", name], now)

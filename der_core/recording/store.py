@@ -255,6 +255,11 @@ class Store:
                     found[text] = packing.unpack_vector(*rows[0])
         return found
 
+    def texts_without_vector(self, encoder_id: str, texts: Iterable[str]) -> tuple[str, ...]:
+        """Return those texts whose vector is not known, each once."""
+        known = {digest for (digest,) in self._rows("SELECT text_digest FROM vectors WHERE encoder = ?", encoder_id)}
+        return tuple(text for text in dict.fromkeys(texts) if packing.digest(text) not in known)
+
     def put_vectors(self, encoder_id: str, vectors: Mapping[str, NDArray[np.floating[Any]]]) -> None:  # Any: the float's width
         """Keep vectors by text. A store that is open read-only keeps nothing: vectors can be computed again."""
         if self.read_only:

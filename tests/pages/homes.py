@@ -14,12 +14,13 @@ from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
-from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
+from der_core.evaluation.experiment import choose_splits, cut, encoded_texts, evaluate, report, train
 from der_core.evaluation.runs import Run, RunStore
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.recording.table import load_table
 from der_core.records import Label, Question, Reply
+from der_core.routing.encoding import CachedEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = "small"
@@ -77,11 +78,13 @@ def made_up_experts() -> list[MadeUp]:
     return [MadeUp("cheap", 0.5, 0.3, 0.0), MadeUp("middling", 1.5, 0.5, 0.3), MadeUp("dear", 7.0, 1.1, 0.0)]
 
 
-def write_recording(place: Path, recording: str = RECORDING, n_questions: int = N_QUESTIONS) -> None:
-    """Record the made-up experts on questions with passages."""
+def write_recording(place: Path, recording: str = RECORDING, n_questions: int = N_QUESTIONS, *, encoded: bool = True) -> None:
+    """Record the made-up experts on questions with passages, and encode those, as the dashboard does at the end of a recording."""
     experts = {expert.spec.name: [expert] for expert in made_up_experts()}
     with Store.open(place) as store:
         record(store, recording, make_questions(n_questions), experts, meta={"command": "python -m der_core record"})
+        if encoded:
+            CachedEncoder(fast_encoder(), store).encode(encoded_texts(make_questions(n_questions)))
 
 
 def write_run(home: Home, name: str = "first run", config: TrainConfig = QUICK_DEPLOYABLE, when: datetime = TRAINED_AT) -> Run:
