@@ -196,7 +196,7 @@ def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: H
 
 def test_one_step_at_a_time_shows_the_choice_before_the_reply(trained_home: Home) -> None:
     app = open_page(PAGE, route_stepwise="true")
-    assert [status.label for status in app.status] == [app.status[0].label]
+    assert [(status.label[:6], status.state) for status in app.status] == [("Step 1", "running")]
     assert "Waiting for the reply" in words(app)
     assert "Answer" not in metrics(app)
     app.button("route_next").click().run()
@@ -204,6 +204,16 @@ def test_one_step_at_a_time_shows_the_choice_before_the_reply(trained_home: Home
     app.button("route_all").click().run()
     assert "Answer" in metrics(app)
     assert app.button("route_next").disabled
+
+
+def test_finished_steps_are_a_timeline_that_does_not_sleep(trained_home: Home) -> None:
+    app = open_page(PAGE, router="majority vote")
+    steps = [box for box in app.expander if box.label.startswith("Step ")]
+    assert [(box.label[:6], box.icon, box.proto.type) for box in steps] == [
+        (f"Step {n + 1}", ":material/check:", box.proto.Type.STEP) for n, box in enumerate(steps)
+    ]
+    assert len(steps) == int(metrics(app)["Calls"]) >= 2
+    assert not app.status, "each sleeps 50 ms"
 
 
 def test_another_question_begins_again_at_its_first_step(trained_home: Home) -> None:
