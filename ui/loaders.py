@@ -120,6 +120,13 @@ def run_evaluation(run_id: str) -> Evaluation | None:
     return None if ref is None else _evaluation(str(run_store().root), run_id, ref)
 
 
+def keep_evaluation(root: Path, run_id: str, evaluation: Evaluation) -> None:
+    """Hand over the comparison with which a training ended, so that nobody has to make it again; only the newest waits to be asked for."""
+    fresh = _fresh_evaluations()
+    fresh.clear()
+    fresh[str(root), run_id] = evaluation
+
+
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
     """Return the held-out comparison of the baselines alone, for a recording without a run; NotEncoded before it is encoded."""
     return _baselines(ref, stamp(ref.file), config)
@@ -177,10 +184,18 @@ def _router(root: str, run_id: str) -> TrainedRouter:
 @st.cache_resource(max_entries=8, show_spinner="Comparing with every baseline")
 def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
     # No stamp: a run names its data by hash, so whatever else happens to the file changes nothing.
+    fresh = _fresh_evaluations().pop((root, run_id), None)
+    if fresh is not None:
+        return fresh
     document, router = run_report(run_id), run_router(run_id)
     splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
     encoder = ready_encoder(ref, load(ref).questions, router.config.encoder)
     return evaluate(load_parts(ref, splits), router, router.config, encoder)
+
+
+@st.cache_resource
+def _fresh_evaluations() -> dict[tuple[str, str], Evaluation]:
+    return {}
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")

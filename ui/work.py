@@ -24,7 +24,7 @@ from der_core.routing.encoding import TextEncoder
 from der_core.routing.trained import TrainingProgress
 from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
-from ui.loaders import load, text_encoder
+from ui.loaders import keep_evaluation, load, text_encoder
 
 TRAINING, RECORDING, ENCODING = "training", "recording", "encoding"
 
@@ -91,7 +91,9 @@ def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_ut
         job.report(1.0, None, "Comparing with every baseline, which takes a few seconds")
         evaluation = evaluate(parts, router, router.config, encoder)
         document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
-        return folder.save(router, document, name).id
+        run_id = folder.save(router, document, name).id
+        keep_evaluation(folder.root, run_id, evaluation)
+        return run_id
 
     return board().start(TRAINING, f"Training “{name}”", work, owner)
 

@@ -16,6 +16,8 @@ from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER
 
 from der_core.config import DEPLOYABLE, PAPER, TrainConfig
 from der_core.errors import JobBusy, SettingsError
+from der_core.evaluation.experiment import Evaluation, report
+from der_core.evaluation.report import Json
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.recording.store import Store
 from der_core.routing.reward import describe_preference
@@ -254,6 +256,25 @@ def test_a_training_stopped_while_it_learns_keeps_what_it_learned(recorded_home:
     assert job.state is JobState.STOPPED
     assert recorded_home.runs.load_router(job.result).stopped
     assert "stopped early" in words(open_page(PAGE))
+
+
+def test_comparing_right_after_a_training_costs_nothing(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(recorded_home)
+    run_id = ended().result
+    evaluate = loaders.evaluate
+    monkeypatch.delattr(loaders, "evaluate")
+    kept = loaders.run_evaluation(run_id)
+    assert kept is not None and kept is loaders.run_evaluation(run_id)
+    monkeypatch.setattr(loaders, "evaluate", evaluate, raising=False)
+    loaders._evaluation.clear()
+    again = loaders.run_evaluation(run_id)
+    assert again is not None and again is not kept
+    assert report_of(again) == report_of(kept)
+
+
+def report_of(evaluation: Evaluation) -> Json:
+    assert evaluation.router is not None
+    return report(evaluation, evaluation.parts.test, evaluation.router.config, [], "")["results"]
 
 
 class SlowEncoder(HashEncoder):
