@@ -28,6 +28,9 @@ from ui.loaders import keep_evaluation, load, text_encoder
 
 TRAINING, RECORDING, ENCODING = "training", "recording", "encoding"
 
+COMPARING = "Comparing with every baseline, which takes a few seconds"
+"""What a training says once it has learned."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -88,7 +91,9 @@ def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_ut
             return None
         if not router.curves:
             return None
-        job.report(1.0, None, "Comparing with every baseline, which takes a few seconds")
+        if router.curves[-1].steps >= config.ppo.total_steps:
+            job.commit()  # a stop that came with the last step, or comes from now on, takes nothing away
+        job.report(1.0, None, COMPARING)
         evaluation = evaluate(parts, router, router.config, encoder)
         document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
         run_id = folder.save(router, document, name).id
