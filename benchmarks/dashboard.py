@@ -48,7 +48,7 @@ class Dashboard:
     def __init__(self, home: Path, log: Path) -> None:
         self.home = home
         self.log = log
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Dashboard:
@@ -76,7 +76,7 @@ class Dashboard:
         assert self._process is not None
         deadline = time.monotonic() + START_S
         while self._process.poll() is None and time.monotonic() < deadline:
-            if _is_healthy(self.url):
+            if is_healthy(self.url):
                 return
             time.sleep(0.02)
         raise RuntimeError(f"The dashboard did not start within {START_S:.0f} s. It printed: {self.printed()}")
@@ -120,14 +120,16 @@ def wait_until_at_rest(page: Page) -> None:
     page.wait_for_function(_AT_REST, polling=300)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _is_healthy(url: str) -> bool:
+def is_healthy(url: str) -> bool:
+    """Tell whether a dashboard answers there."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/_stcore/health", timeout=2) as answer:

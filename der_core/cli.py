@@ -18,6 +18,7 @@ from der_core.errors import DerError
 
 DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_STORE = "der_home/recordings.sqlite"
+DEFAULT_MODELS = "der_home/models"
 COMMANDS = {
     "run": "the whole job: record, train, evaluate, report",
     "experts": "which experts are ready, and what is missing",
@@ -84,7 +85,10 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
         nargs="+",
         default=list(default),
         metavar="EXPERT",
-        help="a preset (paper, small), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+        help="a preset (paper, small, installed), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+    )
+    group.add_argument(
+        "--models", default=DEFAULT_MODELS, metavar="FOLDER", help="where installed model files that come in pieces are joined"
     )
     group.add_argument("--host", nargs="+", default=[DEFAULT_HOST], metavar="URL", help="server address; several share the calls")
     group.add_argument("--allow-remote", action="store_true", help="allow hosts other than this machine")
@@ -146,13 +150,23 @@ def _add_split_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_pool(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--use-experts",
+        nargs="+",
+        default=None,
+        metavar="NAME",
+        help=f"use only these experts of the recording (none: {default}); a router needs all of its experts to answer",
+    )
+
+
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     parser.add_argument(
         "--train-samples",
         type=int,
         default=default,
         metavar="N",
-        help="questions for training, a fifth of which validate (none: 75 %% of all)",
+        help="questions for training, a fifth of which validate (none: half of all)",
     )
     parser.add_argument("--eval-samples", type=int, default=default, metavar="N", help="held-out questions (none: all the others)")
 
@@ -164,6 +178,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _add_settings(parser)
     _add_seed(parser)
     _add_sizes(parser, default=200)
+    _add_pool(parser, "all")
     parser.add_argument(
         "--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training"
     )
@@ -200,6 +215,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     _add_split_seed(parser)
     _add_sizes(parser)
+    _add_pool(parser, "all")
     parser.add_argument("--save-router", default="router.zip", metavar="FILE", help="where to write the router (.zip)")
 
 
@@ -207,10 +223,14 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
     _add_split_seed(parser)
     _add_sizes(parser)
+    _add_pool(parser, "those of each router, for baselines only all")
     _add_results(parser)
     parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the routers")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument(
+        "--save-runs", default="", metavar="FOLDER", help="keep each router with its report as a run there, named after its file"
+    )
 
 
 def _ask(parser: argparse.ArgumentParser) -> None:

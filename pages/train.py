@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -12,9 +13,9 @@ from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
 from ui.frame import frame
 from ui.home import RecordingRef
-from ui.loaders import load
+from ui.loaders import load, recorded_experts
 from ui.parts import notice, plain, stop_with
-from ui.recording_choice import choose_recording
+from ui.recording_choice import choose_part, choose_recording
 from ui.settings import suggested_name, train_settings
 from ui.training_live import is_training, show_training
 from ui.training_result import show_result
@@ -30,19 +31,21 @@ def show_preference(config: TrainConfig) -> None:
     st.markdown(f"{icon} {describe_preference(*chosen)}")
 
 
-def read_table(ref: RecordingRef) -> Table | None:
-    """Return the recording, or say why it cannot be trained on yet."""
+def read_table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
+    """Return the recording of the chosen experts, or say why it cannot be trained on yet."""
+    if not experts and recorded_experts(ref):
+        st.warning("Choose at least one expert that the router may ask.", icon=":material/groups:")
+        return None
     try:
-        return load(ref)
+        return load(ref, experts)
     except DerError as error:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
 
 
-def choose_name(config: TrainConfig) -> str:
-    """Draw the name of the run and return it; left empty it is told from the settings."""
-    suggested = suggested_name(config)
+def choose_name(suggested: str) -> str:
+    """Draw the name of the run and return it; left empty it is the suggested one."""
     typed = st.text_input(
         "Name of the run",
         key="train_name",
@@ -54,11 +57,11 @@ def choose_name(config: TrainConfig) -> str:
     return typed.strip()[:MAX_NAME] or suggested
 
 
-def start(ref: RecordingRef, config: TrainConfig, name: str) -> None:
+def start(ref: RecordingRef, experts: Sequence[str], config: TrainConfig, name: str) -> None:
     """Start the training and draw the page again, this time with it."""
     try:
         config.check()
-        start_training(ref, config, name, datetime.now(UTC).isoformat(timespec="seconds"), this_tab())
+        start_training(ref, config, name, datetime.now(UTC).isoformat(timespec="seconds"), this_tab(), experts)
     except DerError as error:
         notice(error)
     else:
@@ -72,14 +75,17 @@ with settings:
 if ref is None:
     stop_with("There is no recording to learn from yet.", "pages/record.py", "Record some replies")
 with settings:
+    experts = choose_part("train_experts", ref)
     config = train_settings("train")
+n_recorded = len(recorded_experts(ref))
+is_part = 0 < len(experts) < n_recorded
 with stage:
     show_preference(config)
-    table = read_table(ref)
+    table = read_table(ref, experts)
     busy = is_training()
     name_place, button_place = st.columns([3, 2], vertical_alignment="bottom")
     with name_place:
-        name = choose_name(config)
+        name = choose_name(suggested_name(config) + (f", {len(experts)} of {n_recorded} experts" if is_part else ""))
     pressed = button_place.button(
         "Train", key="train_start", type="primary", icon=":material/play_arrow:", disabled=busy or table is None, width="stretch"
     )
@@ -87,10 +93,10 @@ with stage:
         st.caption("One training at a time: this one has to end or be stopped before the next.")
     elif table is not None:
         st.caption(
-            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts} experts; a quarter is held out for the comparison."
+            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts}{f' of its {n_recorded}' if is_part else ''} experts; half of them are held out for the comparison."
         )
     if pressed and not busy:
-        start(ref, config, name)
+        start(ref, experts, config, name)
     result_place = st.container()
     job = show_training()
     with result_place:

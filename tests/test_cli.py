@@ -12,11 +12,15 @@ import pytest
 from ollama_server import Chat, OllamaServer
 
 from der_core.cli import COMMANDS, main
+from der_core.commands.settings import command_words
 from der_core.commands.terminal import ProgressBar, duration
 from der_core.evaluation.report import validate_report
+from der_core.evaluation.runs import RunStore
 from der_core.recording.store import Store
+from der_core.recording.table import load_table
 from der_core.routing import encoding
 from der_core.routing.encoding import Vectors
+from der_core.routing.router_file import load_router
 
 MODELS = ("weak:1b", "strong:3b")
 
@@ -161,6 +165,77 @@ def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--split-seed", "8", "--save-report", ""]) == 2
     assert "trained on" in capsys.readouterr().err
     assert main(["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", ""]) == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("gguf:/models/a@b/tiny.gguf@examples", "gguf:tiny.gguf@examples"),
+        ("gguf:/models/tiny.gguf", "gguf:tiny.gguf"),
+        ("/home/me/new/router.zip", "router.zip"),
+        ("q.jsonl", "q.jsonl"),
+        ("llama3.2:3b@reason", "llama3.2:3b@reason"),
+        ("--store", "--store"),
+    ],
+)
+def test_a_command_is_kept_without_the_folders_of_this_machine(word: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/der_core/__main__.py", "evaluate", word])
+    assert command_words() == ["python", "-m", "der_core", "evaluate", shown]
+
+
+def test_evaluated_routers_are_kept_as_runs_named_after_their_files(server: OllamaServer, place: Path) -> None:
+    assert main(["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]) == 0
+    for seed in ("1", "2"):
+        saved = f"quick-seed-{seed}.zip"
+        assert main(["train", "--store", "r.sqlite", "--ppo-steps", "2048", "--seed", seed, "--save-router", saved]) == 0
+    files = ["quick-seed-1.zip", "quick-seed-2.zip"]
+    assert main(["evaluate", "--store", "r.sqlite", "--load-router", *files, "--save-report", "", "--save-runs", "kept"]) == 0
+    kept = RunStore(place / "kept")
+    assert sorted(run.name for run in kept.list()) == ["quick seed 1", "quick seed 2"]
+    for run in kept.list():
+        validate_report(kept.load_report(run.id))
+        assert kept.load_router(run.id).config.seed == int(run.name[-1])
+
+
+def test_a_router_of_a_part_of_the_pool_is_compared_on_that_part(
+    server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.models.append("third:1b")
+    record = ["record", "--host", server.url, "--experts", *MODELS, "third:1b", "--questions", "q.jsonl", "--store", "r.sqlite"]
+    assert main(record) == 0
+    train = ["train", "--store", "r.sqlite", "--ppo-steps", "2048"]
+    assert main([*train, "--use-experts", "third-1b", "weak-1b", "--save-router", "part.zip"]) == 0
+    assert main([*train, "--save-router", "whole.zip"]) == 0
+    router = load_router(place / "part.zip")
+    assert [spec.name for spec in router.experts] == ["weak-1b", "third-1b"]
+    capsys.readouterr()
+    evaluate = ["evaluate", "--store", "r.sqlite", "--save-report", "report.json"]
+    assert main([*evaluate, "--load-router", "whole.zip", "part.zip"]) == 0
+    shown = capsys.readouterr().out
+    assert "of weak-1b, third-1b: right" in shown and "of weak-1b, strong-3b, third-1b: right" in shown
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    assert [expert["name"] for expert in document["experts"]] == ["weak-1b", "third-1b"]
+    with Store.open(place / "r.sqlite") as store:
+        assert document["data"]["hash"] == load_table(store, "default", experts=["weak-1b", "third-1b"]).data_hash()
+    assert main([*evaluate, "--use-experts", "strong-3b"]) == 0
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    assert [expert["name"] for expert in document["experts"]] == ["strong-3b"]
+
+
+def test_experts_that_the_recording_lacks_are_refused_by_name(
+    server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]) == 0
+    assert main(["train", "--store", "r.sqlite", "--use-experts", "weak-1b", "nobody"]) == 2
+    assert "No expert is named nobody; choose from weak-1b, strong-3b." in capsys.readouterr().err
+
+
+def test_run_may_train_on_a_part_of_what_it_records(server: OllamaServer, place: Path) -> None:
+    assert main(run_options(server, "--use-experts", "strong-3b")) == 0
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    assert [expert["name"] for expert in document["experts"]] == ["strong-3b"]
+    with Store.open(place / "r.sqlite") as store:
+        assert len(store.experts("default")) == 2
 
 
 def test_ask_is_an_interactive_prompt(

@@ -15,18 +15,19 @@ from der_core.experts.embedded import (
     EmbeddedExpert,
     LlamaServer,
     ServerPool,
-    bundled_gguf,
     check_gguf,
     file_digest,
     has_chat_template,
 )
 from der_core.experts.ollama import OllamaExpert
 from der_core.experts.opening import check_experts, open_experts
+from der_core.experts.weights import WEIGHTS as KNOWN
+from der_core.experts.weights import whole_file
 from der_core.records import Label, Question
 
 QUESTION = Question(id="q", text="is the sky blue on clear days", passage="The sky is blue on clear days and grey on all other days.")
 OPTIONS = AskOptions(threads=1)
-WEIGHTS = next(iter(bundled_gguf().values()), None)
+WEIGHTS = whole_file(KNOWN[0])
 
 needs_weights = pytest.mark.skipif(WEIGHTS is None, reason="no installed package carries a GGUF file")
 

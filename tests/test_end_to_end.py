@@ -9,7 +9,7 @@ import pytest
 
 from der_core.cli import main
 from der_core.evaluation.report import validate_report
-from der_core.experts.embedded import bundled_gguf
+from der_core.experts.weights import WEIGHTS, whole_file
 from der_core.recording.store import Store
 from der_core.recording.table import load_table
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.llm
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished recording of two experts on 16 of our questions."""
     folder = tmp_path_factory.mktemp("end-to-end")
-    gguf = next(iter(bundled_gguf().values()))
+    gguf = whole_file(WEIGHTS[0])
     experts = [f"gguf:{gguf}", f"gguf:{gguf}@reason"]
     code = main(
         [
@@ -67,7 +67,7 @@ def test_train_evaluate_and_ask_go_through(place: Path, capsys: pytest.CaptureFi
 
 
 def test_a_second_recording_of_the_same_asks_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    gguf = next(iter(bundled_gguf().values()))
+    gguf = whole_file(WEIGHTS[0])
     experts = [f"gguf:{gguf}", f"gguf:{gguf}@reason"]
     with Store.open(place / "r.sqlite", create=False) as store:
         before = store.recordings()[0].n_entries

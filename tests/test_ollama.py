@@ -1,5 +1,6 @@
 import json
 import socket
+import time
 from dataclasses import replace
 
 import httpx
@@ -9,7 +10,7 @@ from ollama_server import OllamaServer, Spoken, digest_of
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import BadReply, DerError, ExpertTimeout, HostRefused, HostUnreachable, ModelMissing, ServerFault
-from der_core.experts.ollama import OllamaExpert, check_ollama
+from der_core.experts.ollama import OllamaExpert, check_ollama, is_ollama_up
 from der_core.experts.opening import check_experts, open_experts
 from der_core.records import Label, Question
 
@@ -201,3 +202,25 @@ def test_the_test_server_speaks_the_rest_of_the_protocol(server):
     with pytest.raises(ollama.ResponseError, match="not found"):
         client.show("gone")
     assert json.loads(httpx.get(f"{server.url}/api/version", trust_env=False).text)["version"]
+
+
+def test_a_running_ollama_is_found(server):
+    assert is_ollama_up(server.url, 5.0)
+
+
+@pytest.mark.parametrize("fault", ["error", "missing", "broken_json", "not_ollama", "dropped", "redirect"])
+def test_anything_else_at_the_address_is_no_ollama(server, fault):
+    server.fail(fault, path="/api/version")
+    assert not is_ollama_up(server.url, 5.0)
+
+
+def test_an_ollama_that_is_not_there_or_not_here_is_not_up():
+    assert not is_ollama_up(dead_host(), 5.0)
+    assert not is_ollama_up("http://example.com:11434", 5.0)
+
+
+def test_an_ollama_that_hangs_is_given_up_soon(server):
+    server.fail("hung", path="/api/version")
+    start_s = time.perf_counter()
+    assert not is_ollama_up(server.url, 0.2)
+    assert time.perf_counter() - start_s < 2.0

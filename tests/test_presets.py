@@ -1,5 +1,8 @@
 import pytest
+from weight_packages import install
 
+from der_core.cli import DEFAULT_MODELS, build_parser
+from der_core.commands.settings import expert_specs
 from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
 from der_core.experts.presets import PAPER_POOL, PRESETS, SMALL_POOL, parse_expert, parse_experts
@@ -79,3 +82,31 @@ def test_different_experts_of_the_same_name_are_numbered():
 def test_the_same_expert_twice_is_refused():
     with pytest.raises(SettingsError, match="Named twice: smollm2-135m"):
         parse_experts(["small", "smollm2:135m"])
+
+
+def test_installed_models_are_a_preset_with_stable_names_and_known_sizes(tmp_path, monkeypatch):
+    install(tmp_path / "site", monkeypatch)
+    models = tmp_path / "models"
+    specs = parse_experts(["installed", "phi4"], host="http://127.0.0.1:9", models=models)
+    assert specs == [
+        ExpertSpec("smollm2-135m", "embedded", str(tmp_path / "site" / "made_up_whole" / "Whole.Q4_1.gguf"), params_billions=0.135),
+        ExpertSpec("gemma3-270m", "embedded", str(models / "gemma3-270m.gguf"), params_billions=0.268),
+        ExpertSpec("phi4", "ollama", "phi4", host="http://127.0.0.1:9"),
+    ]
+    assert (models / "gemma3-270m.gguf").is_file()
+
+
+def test_the_command_line_joins_where_it_is_told(tmp_path, monkeypatch):
+    install(tmp_path / "site", monkeypatch)
+    arguments = build_parser().parse_args(["experts", "--experts", "installed", "--models", str(tmp_path / "elsewhere")])
+    assert [spec.name for spec in expert_specs(arguments)] == ["smollm2-135m", "gemma3-270m"]
+    assert (tmp_path / "elsewhere" / "gemma3-270m.gguf").is_file()
+    assert build_parser().parse_args(["experts"]).models == DEFAULT_MODELS
+
+
+def test_installed_models_that_are_not_there_are_told(tmp_path, monkeypatch):
+    install(tmp_path / "site", monkeypatch, known=())
+    with pytest.raises(SettingsError, match="No model came with this installation"):
+        parse_experts(["installed"], models=tmp_path)
+    with pytest.raises(SettingsError, match="installed cannot be used here"):
+        parse_experts(["installed"])

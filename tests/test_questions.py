@@ -223,7 +223,7 @@ def test_a_split_is_close_to_its_fractions_and_shares_no_passage():
     questions = make_questions(400)
     splits = split_questions(questions, seed=7)
     sides = (splits.train, splits.validation, splits.test)
-    np.testing.assert_allclose([len(side) for side in sides], [240, 60, 100], atol=2)
+    np.testing.assert_allclose([len(side) for side in sides], [160, 40, 200], atol=2)
     assert sorted(sum(sides, ())) == sorted(question.id for question in questions)
     groups = [passages_of(questions, side) for side in sides]
     assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
@@ -239,7 +239,12 @@ def test_a_split_depends_on_the_seed_and_on_nothing_else():
 
 
 def test_a_split_of_known_questions_stays():
-    assert split_questions(make_questions(10), seed=7) == Splits(("q0", "q1", "q2", "q3", "q6", "q7"), ("q4", "q5"), ("q8", "q9"))
+    assert split_questions(make_questions(10), seed=7) == Splits(("q4", "q5", "q8", "q9"), (), ("q0", "q1", "q2", "q3", "q6", "q7"))
+
+
+def test_both_ways_of_splitting_hold_out_the_same_questions():
+    questions = make_questions(400)
+    assert split_questions(questions, seed=7).test == split_counts(questions, train=200, test=200, seed=7).test
 
 
 def test_added_questions_move_few_others():

@@ -15,7 +15,7 @@ from der_core.errors import IncompleteRecording, SettingsError, StoreError
 from der_core.experts.parsing import apply_threshold
 from der_core.recording.recorder import record
 from der_core.recording.store import Call, Store
-from der_core.recording.table import Table, load_table
+from der_core.recording.table import Table, in_recorded_order, load_table
 from der_core.records import N_LABELS, Label, Question
 
 NONE, YES, NO, INVALID = Label
@@ -114,6 +114,53 @@ def test_experts_are_selected_by_name_in_the_given_order(store: Store):
 def test_a_wrong_choice_of_experts_names_the_right_ones(store: Store, names: list[str]):
     with pytest.raises(SettingsError, match="choose from a, b"):
         load_table(store, "demo").select_experts(names)
+
+
+def test_a_part_of_the_pool_is_the_data_that_a_recording_of_it_alone_gives(store: Store):
+    wild = ScriptedExpert(make_spec("wild"), says(INVALID))
+    record(store, "all three", QUESTIONS, {"a": [A], "wild": [wild], "b": [B]})
+    part = load_table(store, "all three", experts=["a", "b"])
+    assert [spec.name for spec in part.experts] == ["a", "b"]
+    assert part.data_hash() == load_table(store, "demo").data_hash()
+    unreachable = [0, 2, 3]  # wild was invalid about every question, of these two only a, about q1
+    assert part.labels[unreachable, :, INVALID].max() == 0 and np.isnan(part.p_yes[unreachable][:, :, INVALID]).all()
+    assert part.prompt_tokens[unreachable, :, INVALID].max() == 0 and part.labels[1, 0, INVALID] == NO
+    whole = load_table(store, "all three")
+    assert whole.labels[unreachable, :, INVALID].min() > 0
+
+
+def test_all_experts_by_name_are_the_whole_recording(store: Store):
+    assert load_table(store, "demo", experts=["a", "b"]).data_hash() == load_table(store, "demo").data_hash()
+
+
+def test_an_expert_that_is_recorded_later_leaves_a_part_of_the_pool_as_it_was(store: Store):
+    before = load_table(store, "demo", experts=["b"]).data_hash()
+    record(store, "demo", QUESTIONS[:2], {"wild": [ScriptedExpert(make_spec("wild"), says(INVALID))]})
+    record(store, "demo", QUESTIONS[:2], {"a": [A], "b": [B]})
+    assert load_table(store, "demo").n_left_out == 2  # wild was never asked the other two
+    part = load_table(store, "demo", experts=["b"])
+    assert (part.n_questions, part.n_left_out, part.data_hash()) == (4, 0, before)
+
+
+def test_a_question_that_only_another_expert_lacks_is_complete(store: Store):
+    extra = make_questions(5)[4]
+    store.add_questions("demo", [extra])
+    for label in (NONE, YES, NO):
+        put(store, extra, B, label)
+    put(store, extra, A, NONE)
+    assert load_table(store, "demo").n_left_out == 1
+    assert [question.id for question in load_table(store, "demo", experts=["b"]).questions] == ["q0", "q1", "q2", "q3", extra.id]
+    assert load_table(store, "demo", experts=["a"]).n_left_out == 1
+
+
+def test_a_part_of_the_pool_names_only_experts_that_are_there(store: Store):
+    with pytest.raises(SettingsError, match="No expert is named z; choose from a, b"):
+        load_table(store, "demo", experts=["a", "z"])
+
+
+def test_names_are_put_into_recorded_order_once_each_and_unknown_ones_last():
+    specs = [make_spec("a"), make_spec("b"), make_spec("c")]
+    assert in_recorded_order(specs, ["z", "c", "a", "c"]) == ("a", "c", "z")
 
 
 def test_rows_are_found_by_question_id(store: Store):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from der_core.config import StateKind
 from der_core.errors import DerError
 from der_core.routing.encoding import TextEncoder, Vectors
 from ui.home import RecordingRef
@@ -27,10 +28,11 @@ class EncodingStopped(Exception):
 
 @dataclass(frozen=True)
 class Unencoded:
-    """The questions of a recording, and the encoder whose vectors they lack."""
+    """The questions of a recording, the encoder whose vectors they lack, and for which kind of state."""
 
     ref: RecordingRef
     encoder: str
+    state: StateKind
 
 
 class NotEncoded(DerError):

@@ -11,15 +11,16 @@ import streamlit as st
 from der_core.config import ExpertSpec
 from der_core.errors import DerError, SettingsError
 from der_core.experts import ollama, openai_compatible
-from der_core.experts.embedded import bundled_gguf
 from der_core.experts.hosts import check_host
-from der_core.experts.presets import PRESETS, parse_experts
-from ui.home import allow_remote, gguf_folder
+from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool, parse_experts
+from der_core.experts.weights import GgufFiles, installed_weights
+from ui.home import allow_remote, gguf_folder, models_folder
 from ui.parts import notice
 
 SOURCES = {
     "small": "Small pool",
     "paper": "Paper pool",
+    "installed": "Inside this program",
     "gguf": "GGUF files",
     "openai": "OpenAI-compatible server",
     "own": "Own list",
@@ -29,9 +30,12 @@ STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "
 MAX_EXPERTS = 8
 """As many as there are colours to tell them apart."""
 
+_ANSWER_S = 0.4  # a page waits this long to connect to Ollama, and again for what it says
+_SMALL = "They are small, and small models err often."
 _ABOUT = {
-    "small": "Four models of up to 1.5 billion parameters, served by Ollama: a laptop without a graphics card runs them.",
+    "small": f"Four models of up to 1.5 billion parameters, served by Ollama: a laptop without a graphics card runs them. {_SMALL}",
     "paper": "Three instruction models of 3 to 7 billion parameters, served by Ollama.",
+    "installed": f"Models that came with the installation and answer inside this program, without any server. {_SMALL}",
     "gguf": "Model files that run inside this program, without any server.",
     "openai": "Models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol.",
     "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples.",
@@ -40,10 +44,11 @@ _ABOUT = {
 
 def choose_experts() -> tuple[ExpertSpec, ...]:
     """Draw the choice and return the experts chosen; none, with the reason on the page, where it makes no sense."""
+    usual = usual_source()
     picked = st.segmented_control(
         "Experts from",
         list(SOURCES),
-        default="small",
+        default=usual,
         required=True,
         format_func=SOURCES.__getitem__,
         key="experts_source",
@@ -51,8 +56,8 @@ def choose_experts() -> tuple[ExpertSpec, ...]:
         bind="query-params",
         persist_state="session",
     )
-    source = picked if picked in SOURCES else "small"
-    st.caption(_ABOUT[source])
+    source = picked if picked in SOURCES else usual
+    st.caption(_about(source))
     try:
         specs = _chosen(source)
         if len(specs) > MAX_EXPERTS:
@@ -63,11 +68,35 @@ def choose_experts() -> tuple[ExpertSpec, ...]:
     return tuple(specs)
 
 
-def gguf_files() -> dict[str, Path]:
+def usual_source() -> str:
+    """Return where experts come from unless people say otherwise, the same for as long as a tab is open.
+
+    Ollama's small pool where Ollama answers (or nothing else could), else the models that came with the installation.
+    """
+    if "experts_usual" not in st.session_state:
+        host = st.session_state.get("experts_ollama_host") or ollama.DEFAULT_HOST
+        st.session_state["experts_usual"] = "small" if not installed_weights() or _is_up(host, allow_remote()) else "installed"
+    usual: str = st.session_state["experts_usual"]
+    return usual
+
+
+def usual_experts() -> list[ExpertSpec]:
+    """Return the experts of the usual source, each answering at once; raises DerError where they cannot be had."""
+    return installed_pool(models_folder()) if usual_source() == "installed" else list(SMALL_POOL)
+
+
+def gguf_files() -> Mapping[str, Path]:
     """Return the GGUF files that may be chosen, by file name: those of installed packages, then the user's own."""
     folder = gguf_folder()
-    paths = [*bundled_gguf().values(), *(sorted(folder.glob("*.gguf")) if folder else ())]
-    return {path.name: path for path in paths}
+    return GgufFiles(installed_weights(), sorted(folder.glob("*.gguf")) if folder else (), models_folder())
+
+
+def found(specs: Sequence[ExpertSpec]) -> list[ExpertSpec]:
+    """Return experts with their model files as they are here: recordings made elsewhere know a file by its name only.
+
+    An expert whose file is not here stays as it is.
+    """
+    return [_found(spec, gguf_files()) if spec.backend == "embedded" else spec for spec in specs]
 
 
 def read_list(texts: Sequence[str], files: Mapping[str, Path], ollama_host: str, openai_host: str) -> list[ExpertSpec]:
@@ -75,12 +104,15 @@ def read_list(texts: Sequence[str], files: Mapping[str, Path], ollama_host: str,
 
     Raises SettingsError for words that are none; a path is no name, so that a link cannot make this program read any file.
     """
+    texts = [word for text in texts for word in (_installed_words() if text.strip() == INSTALLED else [text])]
     hosts = {"ollama": ollama_host, "openai": openai_host, "embedded": None}
     specs = [replace(spec, host=hosts[spec.backend]) for spec in parse_experts(texts)]
     return [replace(spec, model=str(_file(spec.model, files))) if spec.backend == "embedded" else spec for spec in specs]
 
 
 def _chosen(source: str) -> list[ExpertSpec]:
+    if source == "installed":
+        return _from_installed()
     if source == "gguf":
         return _from_files(gguf_files())
     if source == "openai":
@@ -92,6 +124,16 @@ def _chosen(source: str) -> list[ExpertSpec]:
         return read_list(names, gguf_files(), _host("ollama"), _host("openai"))
     names = [spec.model for spec in PRESETS[source]]
     return read_list(_styled(names), {}, _host("ollama"), "")
+
+
+def _from_installed() -> list[ExpertSpec]:
+    with st.spinner("Joining the pieces of a model file, once"):
+        files = {f"{spec.name}.gguf": Path(spec.model) for spec in installed_pool(models_folder())}
+    return read_list(_styled([f"gguf:{name}" for name in files]), files, "", "")
+
+
+def _installed_words() -> list[str]:
+    return [f"gguf:{weights.file_name}" for weights in installed_weights()]
 
 
 def _from_files(files: Mapping[str, Path]) -> list[ExpertSpec]:
@@ -137,6 +179,21 @@ def _styled(texts: Sequence[str]) -> list[str]:
     )
     styles = [style for style in STYLES if style in (picked or [])] or ["direct"]
     return [f"{text}@{style}" for text in texts for style in styles]
+
+
+def _about(source: str) -> str:
+    names = ", ".join(weights.name for weights in installed_weights())
+    return f"{_ABOUT[source]} Here: {names}." if source == "installed" and names else _ABOUT[source]
+
+
+@st.cache_data(ttl=10, max_entries=8, show_spinner=False)
+def _is_up(host: str, remote: bool) -> bool:
+    return ollama.is_ollama_up(host, _ANSWER_S, remote)
+
+
+def _found(spec: ExpertSpec, files: Mapping[str, Path]) -> ExpertSpec:
+    place = Path(spec.model)
+    return spec if place.is_file() else replace(spec, model=str(files.get(place.name, place)))
 
 
 def _file(name: str, files: Mapping[str, Path]) -> Path:

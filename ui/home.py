@@ -47,6 +47,11 @@ def run_store() -> RunStore:
     return store
 
 
+def models_folder() -> Path:
+    """Return the folder in which installed model files that come in pieces are joined."""
+    return home() / "models"
+
+
 def gguf_folder() -> Path | None:
     """Return the folder of the user's own GGUF files, $DER_GGUF, None where it is not set or not a folder."""
     value = os.environ.get("DER_GGUF")

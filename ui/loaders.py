@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
-from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, encoded_texts, evaluate
+from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, ExpertSpec, TrainConfig
+from der_core.errors import IncompleteRecording
+from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 from der_core.recording.questions import Splits
@@ -18,6 +21,7 @@ from der_core.recording.store import RecordingInfo, Store
 from der_core.recording.table import Table, load_table
 from der_core.records import Question
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainedRouter
 from ui.encoding import NotEncoded, Unencoded
 from ui.home import DEMO_NAME, DEMO_STORE, RecordingRef, run_store, store_file
@@ -54,14 +58,19 @@ def recording_info(ref: RecordingRef) -> RecordingInfo | None:
     return next((info for info in _infos(ref.file, stamp(ref.file)) if info.name == ref.name), None)
 
 
-def load(ref: RecordingRef) -> Table:
-    """Return the table of a recording; raises IncompleteRecording while no question is complete."""
-    return _table(ref.file, ref.name, stamp(ref.file))
+def recorded_experts(ref: RecordingRef) -> tuple[ExpertSpec, ...]:
+    """Return the experts of a recording, in recorded order."""
+    return _experts(ref.file, ref.name, stamp(ref.file))
 
 
-def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLIT_SEED) -> Parts:
-    """Return the recording cut by `splits`, or by shares under `seed`."""
-    table = load(ref)
+def load(ref: RecordingRef, experts: Sequence[str] | None = None) -> Table:
+    """Return the table of a recording, or of some of its experts by name; raises IncompleteRecording while no question is complete."""
+    return _table(ref.file, ref.name, stamp(ref.file), _part(ref, experts))
+
+
+def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLIT_SEED, experts: Sequence[str] | None = None) -> Parts:
+    """Return the recording (of `experts`, None: of all) cut by `splits`, or by shares under `seed`."""
+    table = load(ref, experts)
     return cut(table, splits or choose_splits(table.questions, seed, None, None))
 
 
@@ -78,13 +87,18 @@ def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -
     return CachedEncoder(encoder, _kept_open(ref.file, shipped=True)) if ref and ref.shipped else encoder
 
 
-def ready_encoder(ref: RecordingRef, questions: Sequence[Question], name: str) -> TextEncoder:
+def ready_encoder(ref: RecordingRef, questions: Sequence[Question], config: TrainConfig) -> TextEncoder:
     """Return an encoder that knows all of `questions` already; NotEncoded where it would have to load the model for some."""
-    encoder = text_encoder(ref, name)
-    missing = encoder.missing(encoded_texts(questions))
+    encoder, state = text_encoder(ref, config.encoder), config.episode.state
+    missing = encoder.missing(state_texts(questions, state))
     if missing:
-        raise NotEncoded(Unencoded(ref, name), len(missing))
+        raise NotEncoded(Unencoded(ref, config.encoder, state), len(missing))
     return encoder
+
+
+def questions_of(parts: Parts) -> list[Question]:
+    """Return the questions of all parts."""
+    return [question for part in (parts.training, parts.validation, parts.test) for question in part.questions]
 
 
 def live_encoder(name: str = DEFAULT_ENCODER) -> TextEncoder:
@@ -107,11 +121,16 @@ def run_router(run_id: str) -> TrainedRouter:
     return _router(str(run_store().root), run_id)
 
 
+def run_experts(run_id: str) -> tuple[str, ...]:
+    """Return the names of the experts that a run uses: all of its recording, or some."""
+    return tuple(expert["name"] for expert in run_report(run_id)["experts"])
+
+
 def run_recording(run_id: str) -> RecordingRef | None:
-    """Return the recording that a run was trained on, found by its data hash; None where it is not here (any more)."""
-    wanted = run_report(run_id)["data"]["hash"]
-    complete = (ref for ref in recordings() if (info := recording_info(ref)) and info.n_entries)
-    return next((ref for ref in complete if _hash(ref.file, ref.name, stamp(ref.file)) == wanted), None)
+    """Return the recording that a run was trained on, found by the data hash of the run's experts in it; None where it is not here (any more)."""
+    wanted, names = run_report(run_id), run_experts(run_id)
+    holding = (ref for ref in recordings() if _identities(wanted["experts"]) <= _identities(map(asdict, recorded_experts(ref))))
+    return next((ref for ref in holding if _hash(ref.file, ref.name, stamp(ref.file), _part(ref, names)) == wanted["data"]["hash"]), None)
 
 
 def run_evaluation(run_id: str) -> Evaluation | None:
@@ -145,18 +164,34 @@ def _infos(path: Path, state: Stamp) -> tuple[RecordingInfo, ...]:
         return store.recordings()
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the recording")
-def _table(path: Path, name: str, state: Stamp) -> Table:
+@st.cache_data(max_entries=32, show_spinner=False)
+def _experts(path: Path, name: str, state: Stamp) -> tuple[ExpertSpec, ...]:
     with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
-        return load_table(store, name)
+        return store.experts(name)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _hash(path: Path, name: str, state: Stamp) -> str:
-    from der_core.errors import IncompleteRecording
+def _part(ref: RecordingRef, experts: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The experts as part of a cache key; None for all of them, however that was said: the whole is read and hashed once."""
+    if experts is None or list(experts) == [spec.name for spec in recorded_experts(ref)]:
+        return None
+    return tuple(experts)
 
+
+def _identities(experts: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:  # Any: fields of an expert, of a report or of a recording
+    """What tells at once, before anything is read and hashed, that a recording cannot be that of a run."""
+    return {(expert["name"], expert["backend"], expert["style"], expert["digest"]) for expert in experts}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the recording")
+def _table(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> Table:
+    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+        return load_table(store, name, experts=part)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _hash(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> str:
     try:
-        return _table(path, name, state).data_hash()
+        return _table(path, name, state, part).data_hash()
     except IncompleteRecording:
         return ""
 
@@ -189,8 +224,8 @@ def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
         return fresh
     document, router = run_report(run_id), run_router(run_id)
     splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
-    encoder = ready_encoder(ref, load(ref).questions, router.config.encoder)
-    return evaluate(load_parts(ref, splits), router, router.config, encoder)
+    parts = load_parts(ref, splits, experts=run_experts(run_id))
+    return evaluate(parts, router, router.config, ready_encoder(ref, questions_of(parts), router.config))
 
 
 @st.cache_resource
@@ -200,4 +235,5 @@ def _fresh_evaluations() -> dict[tuple[str, str], Evaluation]:
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")
 def _baselines(ref: RecordingRef, state: Stamp, config: TrainConfig) -> Evaluation:
-    return evaluate(load_parts(ref), None, config, ready_encoder(ref, load(ref).questions, config.encoder))
+    parts = load_parts(ref)
+    return evaluate(parts, None, config, ready_encoder(ref, questions_of(parts), config))

@@ -9,7 +9,7 @@ import streamlit as st
 from der_core.config import ExpertSpec
 from der_core.errors import DerError
 from der_core.evaluation.runs import Run
-from der_core.experts.presets import SMALL_POOL
+from ui.expert_choice import found, usual_experts
 from ui.expert_health import health_of, not_ready
 from ui.home import RecordingRef
 from ui.loaders import open_store, recording_info, recordings, run_report
@@ -52,7 +52,13 @@ def draw_router(run: Run | None, *, can_train: bool) -> None:
 
 def draw_experts(ref: RecordingRef | None) -> None:
     """Draw whether the experts can be asked now; asks their servers, so this comes last on the page."""
-    specs = _experts_of(ref)
+    try:
+        specs = _experts_of(ref)
+    except DerError as error:
+        _title("Experts", None, ready=False)
+        notice(error)
+        _next("pages/experts.py", "Get them ready")
+        return
     healths = health_of(specs)
     ready = [health.spec.name for health in healths if health.ready]
     _title("Experts", None, ready=len(ready) == len(specs))
@@ -86,9 +92,9 @@ def draw_result(run: Run | None) -> None:
 
 def _experts_of(ref: RecordingRef | None) -> Sequence[ExpertSpec]:
     if ref is None:
-        return SMALL_POOL
+        return usual_experts()
     with open_store(ref) as store:
-        return store.experts(ref.name)
+        return found(store.experts(ref.name))
 
 
 def _title(name: str, kind: str | None, *, ready: bool) -> None:

@@ -1,12 +1,14 @@
-"""Choosing a recording, by a name in the address."""
+"""Choosing a recording, by a name in the address, and which of its experts are used."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
 from der_core.errors import StoreError
 from ui.home import RecordingRef
-from ui.loaders import recordings
+from ui.loaders import recorded_experts, recordings
 from ui.parts import notice
 
 
@@ -26,3 +28,36 @@ def choose_recording(key: str) -> RecordingRef | None:
         return None
     title = st.selectbox("Recording", list(by_title), key=key, bind="query-params", persist_state="session")
     return by_title.get(title, next(iter(by_title.values())))
+
+
+def choose_part(key: str, ref: RecordingRef) -> tuple[str, ...]:
+    """Draw the choice among the experts of a recording, all at first, and return the chosen ones' names in recorded order, maybe none."""
+    names = [spec.name for spec in recorded_experts(ref)]
+    if len(names) < 2:
+        return tuple(names)
+    whole = (ref, *names)
+    if st.session_state.get(_part_of(key), whole) != whole:
+        st.session_state[key] = names  # what was chosen of other experts says nothing about these
+    st.session_state[_part_of(key)] = whole
+    picked = st.multiselect(
+        "Experts",
+        names,
+        default=names,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+        placeholder="Choose experts",
+        help="Whom the router may ask. It can answer new questions only where all of them can be asked.",
+    )
+    return tuple(name for name in names if name in picked)
+
+
+def carry_part(recording_key: str, key: str, ref: RecordingRef, names: Sequence[str]) -> None:
+    """Put a recording and some of its experts where `choose_recording` and `choose_part` will find them on another page."""
+    st.session_state[recording_key] = ref.title
+    st.session_state[_part_of(key)] = (ref, *(spec.name for spec in recorded_experts(ref)))
+    st.session_state[key] = list(names)
+
+
+def _part_of(key: str) -> str:
+    return f"{key}_of"

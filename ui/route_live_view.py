@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from der_core.config import End
-from der_core.errors import DerError, JobBusy
+from der_core.errors import JobBusy
 from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.runs import Run
 from der_core.evaluation.single_route import FirstReply
@@ -16,12 +16,12 @@ from der_core.jobs import JobSnapshot, JobState
 from der_core.records import Question, Route, Step
 from der_core.routing.live import Decision
 from der_core.routing.trained import TrainedRouter
-from ui.expert_health import health_of, not_ready, pull_lines
 from ui.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.loaders import run_router
 from ui.parts import duration, notice, plain
 from ui.route_after import draw_first_replies
-from ui.route_live import FIRST_REPLIES, ROUTE, Asked, located, start_first_replies, start_route
+from ui.route_live import FIRST_REPLIES, ROUTE, Asked, start_first_replies, start_route
+from ui.route_readiness import draw_readiness
 from ui.route_view import Scene, draw_question, draw_route
 from ui.work import board, latest, this_tab
 
@@ -73,7 +73,7 @@ def draw_live(run: Run) -> None:
     # Last, because servers are asked: all else stands on the page by then.
     if not active:
         with readiness:
-            _draw_readiness(router, told=job.message if job is not None else "")
+            draw_readiness(run, router.experts, told=job.message if job is not None else "")
 
 
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
@@ -133,19 +133,6 @@ def _start(start: Callable[[], str]) -> None:
         start()
     except JobBusy as error:
         notice(error)
-
-
-def _draw_readiness(router: TrainedRouter, told: str) -> None:
-    """Say what stands in the way of asking, less what the page tells already as the end of the last route."""
-    try:
-        healths = health_of(located(router.experts))
-    except DerError as error:
-        notice(error)
-        return
-    for sentence in [sentence for sentence in not_ready(healths) if sentence != told]:
-        st.warning(plain(sentence), icon=":material/power_off:")
-    if missing := pull_lines(healths):
-        st.code("\n".join(missing), language="bash")
 
 
 def _draw_job(run: Run, was_active: bool) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from der_core.errors import DerError
 from der_core.evaluation.experiment import report
 from der_core.evaluation.report import Json
-from ui.loaders import load, run_evaluation, run_recording, run_report
+from ui.loaders import load, run_evaluation, run_experts, run_recording, run_report
 
 
 def traces_csv(run_id: str) -> bytes:
@@ -30,7 +30,7 @@ def _traces(run_id: str) -> Json:
         traces: Json = run_report(run_id)["traces"]
         return traces
     all_of_them = evaluation.parts.test.n_questions
-    return Json(report(evaluation, load(ref), evaluation.router.config, [], "", n_traces=all_of_them)["traces"])
+    return Json(report(evaluation, load(ref, run_experts(run_id)), evaluation.router.config, [], "", n_traces=all_of_them)["traces"])
 
 
 def _rows(trace: Json, router: str, actions: list[str]) -> list[Json]:

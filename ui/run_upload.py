@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -9,16 +10,15 @@ from pathlib import PurePath
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
-from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
+from der_core.evaluation.experiment import Parts, evaluate, report
 from der_core.evaluation.runs import Run
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef, run_store
-from ui.loaders import load, ready_encoder, recordings
+from ui.loaders import load, load_parts, questions_of, ready_encoder, recordings
 from ui.parts import notice
 
 MAX_NAME = 60
@@ -68,16 +68,16 @@ def keep_router(body: bytes, name: str) -> Run:
     """
     router = load_router(body)
     found = _find_training(router)
-    encoder = ready_encoder(found.ref, load(found.ref).questions, router.config.encoder)
+    encoder = ready_encoder(found.ref, questions_of(found.parts), router.config)
     evaluation = evaluate(found.parts, router, router.config, encoder)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    document = report(evaluation, load(found.ref), router.config, ["dashboard", "upload", name], now)
+    document = report(evaluation, load(found.ref, _names(router)), router.config, ["dashboard", "upload", name], now)
     return run_store().save(router, document, name)
 
 
 def _find_training(router: TrainedRouter) -> _Found:
     for ref in recordings():
-        parts = _parts(ref)
+        parts = _parts(ref, _names(router))
         if parts is not None and parts.training.data_hash() == router.data_hash:
             return _Found(ref, parts)
     raise RouterMismatch(
@@ -85,9 +85,12 @@ def _find_training(router: TrainedRouter) -> _Found:
     )
 
 
-def _parts(ref: RecordingRef) -> Parts | None:
+def _parts(ref: RecordingRef, experts: Sequence[str]) -> Parts | None:
     try:
-        table = load(ref)
-        return cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
-    except DerError:  # a recording without a complete question has trained nothing
+        return load_parts(ref, experts=experts)
+    except DerError:  # a recording that lacks an expert, or has no complete question, has trained nothing
         return None
+
+
+def _names(router: TrainedRouter) -> list[str]:
+    return [spec.name for spec in router.experts]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, TrainConfig
+from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, StateKind, TrainConfig
 from der_core.errors import DerError
-from der_core.evaluation.experiment import choose_splits, cut, encoded_texts, evaluate, report, train
+from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
@@ -21,10 +21,11 @@ from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
 from der_core.routing.encoding import TextEncoder
+from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainingProgress
 from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
-from ui.loaders import keep_evaluation, load, text_encoder
+from ui.loaders import keep_evaluation, load, open_store, text_encoder
 
 TRAINING, RECORDING, ENCODING = "training", "recording", "encoding"
 
@@ -60,12 +61,14 @@ def this_tab() -> str:
     return name
 
 
-def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str) -> str:
-    """Start a training on a recording. Returns the job's id; JobBusy while another one trains.
+def start_training(
+    ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str, experts: Sequence[str] | None = None
+) -> str:
+    """Start a training on a recording, or on some of its experts by name. Returns the job's id; JobBusy while another one trains.
 
     It ends as a run whose id is the job's result; stopped early it keeps what was learned, None before the first update.
     """
-    table, encoder = load(ref), text_encoder(ref, config.encoder)
+    table, encoder = load(ref, experts), text_encoder(ref, config.encoder)
     folder = run_store()
     splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 
@@ -85,7 +88,7 @@ def start_training(ref: RecordingRef, config: TrainConfig, name: str, created_ut
         plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
         try:
-            watched.encode(encoded_texts(table.questions))
+            watched.encode(state_texts(table.questions, config.episode.state))
             router = train(parts, config, watched, on_progress=on_progress, stop=job.stop)
         except EncodingStopped:
             return None
@@ -135,11 +138,12 @@ def start_encoding(what: Unencoded, owner: str) -> str:
 
     Its history begins with `what`.
     """
-    questions, encoder = load(what.ref).questions, text_encoder(what.ref, what.encoder)
+    with open_store(what.ref) as store:
+        questions, encoder = store.questions(what.ref.name), text_encoder(what.ref, what.encoder)
 
     def work(job: JobHandle) -> None:
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", what)
-        _encode(job, questions, encoder)
+        _encode(job, questions, encoder, what.state)
 
     return board().start(ENCODING, f"Encoding the questions of “{what.ref.title}”", work, owner)
 
@@ -148,15 +152,15 @@ def _encode_recorded(job: JobHandle, questions: Sequence[Question], encoder: Tex
     """Encode what was recorded. Where that fails the recording is good nevertheless: who needs the vectors asks for them again."""
     job.report(1.0, None, f"All replies are recorded. Loading the text encoder ({DEFAULT_ENCODER}), for the comparison")
     try:
-        _encode(job, questions, encoder)
+        _encode(job, questions, encoder, "features")
     except DerError as error:
         logger.warning("recorded, but not encoded: %s", error)
 
 
-def _encode(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder) -> None:
+def _encode(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder, state: StateKind) -> None:
     watched = WatchedEncoder(encoder, job.stop.is_set, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
     with suppress(EncodingStopped):
-        watched.encode(encoded_texts(questions))
+        watched.encode(state_texts(questions, state))
 
 
 def _report_encoding(job: JobHandle, done: int, total: int, eta_s: float) -> None:

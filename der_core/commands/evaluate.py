@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from der_core.commands.settings import command_words
 from der_core.commands.terminal import say
 from der_core.commands.train import load_parts
 from der_core.config import DEPLOYABLE, TrainConfig
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
 from der_core.evaluation.report import Json
+from der_core.evaluation.runs import RunStore
 from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.store import Store
 from der_core.recording.table import Table
@@ -27,26 +28,40 @@ from der_core.routing.trained import TrainedRouter
 
 def execute(arguments: argparse.Namespace) -> int:
     """Compare each router in its own table; several of them are also summed up over their seeds."""
-    routers: list[TrainedRouter | None] = [load_router(Path(name)) for name in arguments.load_router] or [None]
+    routers: list[tuple[str, TrainedRouter | None]] = [(name, load_router(Path(name))) for name in arguments.load_router] or [("", None)]
     with Store.open(Path(arguments.store), create=False) as store:
-        table, parts = load_parts(store, arguments)
         encoder = CachedEncoder(SentenceEncoder(arguments.encoder), store)
-        evaluations = [evaluate_one(arguments, table, parts, router, encoder) for router in routers]
+        pools = [pool_of(arguments, router) for _, router in routers]
+        data = {pool: load_parts(store, arguments, pool) for pool in dict.fromkeys(pools)}
+        evaluations = [
+            evaluate_one(arguments, *data[pool], router, encoder, Path(name).stem)
+            for pool, (name, router) in zip(pools, routers, strict=True)
+        ]
     if len(evaluations) > 1:
         say("\n== over the routers given ==\n" + spread(evaluations))
     return 0
 
 
+def pool_of(arguments: argparse.Namespace, router: TrainedRouter | None) -> tuple[str, ...] | None:
+    """Return the experts to compare on: those of the options, else the router's own; None for all."""
+    if arguments.use_experts is not None:
+        return tuple(arguments.use_experts)
+    return tuple(spec.name for spec in router.experts) if router else None
+
+
 def evaluate_one(
-    arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder
+    arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder, name: str
 ) -> Evaluation:
-    """Evaluate one router and show its table, traces and headline; write the report."""
+    """Evaluate one router and show its table, traces and headline; write the report, and the run called `name` if wanted."""
     config = router.config if router else DEPLOYABLE
     evaluation = evaluate(parts, router, config, encoder)
-    document = report(evaluation, table, config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
+    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document, markdown=arguments.markdown)
     if arguments.save_report:
         write_report(document, Path(arguments.save_report))
+    if arguments.save_runs and router:
+        run = RunStore(Path(arguments.save_runs)).save(router, document, name.replace("-", " "))
+        say(f"Kept as run {run.id} in {arguments.save_runs}")
     return evaluation
 
 
@@ -80,20 +95,21 @@ def write_report(document: Json, path: Path) -> None:
 
 
 def spread(evaluations: Sequence[Evaluation]) -> str:
-    """Return mean, least and greatest accuracy and mean calls of the learned rows, by settings."""
-    found: dict[tuple[str, TrainConfig], list[tuple[float, float]]] = {}
+    """Return mean, least and greatest accuracy and mean calls of the learned rows, by settings and experts."""
+    found: dict[tuple[str, tuple[str, ...], TrainConfig], list[tuple[float, float]]] = {}
     for evaluation in evaluations:
         for row in evaluation.comparison.rows:
             if row.family == "learned" and evaluation.router:
-                config = evaluation.router.config
-                found.setdefault((f"{config.reward.shaping} shaping, {config.episode.state}: {row.name}", _unseeded(config)), []).append(
-                    (row.accuracy, row.calls)
-                )
+                config, pool = evaluation.router.config, tuple(spec.name for spec in evaluation.router.experts)
+                name = f"{config.reward.shaping} shaping, {config.episode.state}: {row.name}"
+                found.setdefault((name, pool, _unseeded(config)), []).append((row.accuracy, row.calls))
+    several = len({pool for _, pool, _ in found}) > 1
     lines = []
-    for (name, _), figures in found.items():
+    for (name, pool, _), figures in found.items():
         accuracy, calls = np.array(figures).T
+        title = f"{name} of {', '.join(pool)}" if several else name
         lines.append(
-            f"{name}: right {100 * accuracy.mean():.1f} % (of {len(accuracy)} seeds: {100 * accuracy.min():.1f} to {100 * accuracy.max():.1f}), {calls.mean():.2f} calls"
+            f"{title}: right {100 * accuracy.mean():.1f} % (of {len(accuracy)} seeds: {100 * accuracy.min():.1f} to {100 * accuracy.max():.1f}), {calls.mean():.2f} calls"
         )
     return "\n".join(lines)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from der_core.commands.settings import ask_options, expert_specs
+from der_core.commands.settings import ask_options, command_words, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.report import installed_versions, machine
@@ -53,21 +52,10 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
 
 def commands_so_far(store: Store, recording: str) -> dict[str, object]:
     """Return this command and all by which the recording was made, in the order of their first use."""
-    command = command_line()
+    command = " ".join(command_words())
     meta = next((info.meta for info in store.recordings() if info.name == recording), {})
     before = meta.get("commands") or ([meta["command"]] if "command" in meta else [])
     return {"command": command, "commands": list(dict.fromkeys([*before, command]))}
-
-
-def command_line() -> str:
-    """Return the command as it can be repeated elsewhere: files by their names, without the folders of this machine."""
-    return " ".join(["python -m der_core", *(_portable(word) for word in sys.argv[1:])])
-
-
-def _portable(word: str) -> str:
-    scheme = "gguf:" if word.startswith("gguf:") else ""
-    place = Path(word.removeprefix(scheme))
-    return scheme + place.name if place.exists() else word
 
 
 def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from der_core.commands.ask import converse, specs_for
 from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.record import record_questions
-from der_core.commands.settings import ask_options, expert_specs, train_config
+from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
 from der_core.commands.terminal import complain, say, say_json
-from der_core.commands.train import train_with_progress
+from der_core.commands.train import load_pool, train_with_progress
 from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
@@ -19,7 +18,7 @@ from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.opening import check_experts, open_experts
 from der_core.recording.questions import Splits, load_questions
 from der_core.recording.store import Store
-from der_core.recording.table import Table, load_table
+from der_core.recording.table import Table
 from der_core.records import Label, Question
 from der_core.routing.cost import fit_prices
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
@@ -38,7 +37,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with Store.open(Path(arguments.store)) as store:
         if not record_questions(arguments, store, questions).complete:
             complain("Going on with the questions that are completely recorded.")
-        table = load_table(store, arguments.recording)
+        table = load_pool(store, arguments.recording, arguments.use_experts)
         parts = cut(table, splits)
         probe(parts, arguments.probe_samples, config)
         encoder = CachedEncoder(SentenceEncoder(config.encoder), store)
@@ -110,7 +109,7 @@ def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConf
 
 def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter) -> None:
     """Print the results and write the report."""
-    document = report(evaluation, table, router.config, sys.argv, now_utc(), max(arguments.show_der_qa, 0))
+    document = report(evaluation, table, router.config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document)
     if arguments.save_report:
         write_report(document, Path(arguments.save_report))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
-from der_core.config import PRESETS, AskOptions, ExpertSpec, TrainConfig
+from der_core.config import PRESETS, AskOptions, ExpertSpec, Style, TrainConfig
 from der_core.experts.presets import parse_experts
 
 _REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
@@ -48,7 +50,21 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
 
 def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
     """Return the experts asked for, at the first host."""
-    return parse_experts(arguments.experts, host=arguments.host[0])
+    return parse_experts(arguments.experts, host=arguments.host[0], models=Path(arguments.models).resolve())
+
+
+def command_words() -> list[str]:
+    """Return the command as it can be repeated elsewhere: files by their names, without the folders of this machine."""
+    return ["python", "-m", "der_core", *(_portable(word) for word in sys.argv[1:])]
+
+
+def _portable(word: str) -> str:
+    """A word without its folder where it names one; what is yet to be written counts too."""
+    scheme = "gguf:" if word.startswith("gguf:") else ""
+    bare = word.removeprefix(scheme)
+    style = next((f"@{style}" for style in get_args(Style) if bare.endswith(f"@{style}")), "")
+    place = Path(bare.removesuffix(style))
+    return f"{scheme}{place.name}{style}" if place.exists() or place.is_absolute() else word
 
 
 def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:  # Any: values of different options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from der_core.commands.record import stop_on_interrupt
@@ -11,7 +12,7 @@ from der_core.commands.terminal import ProgressBar, say
 from der_core.config import TrainConfig
 from der_core.evaluation.experiment import Parts, choose_splits, cut, train
 from der_core.recording.store import Store
-from der_core.recording.table import Table, load_table
+from der_core.recording.table import Table, in_recorded_order, load_table
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.reward import describe_preference
 from der_core.routing.router_file import save_router
@@ -22,19 +23,24 @@ def execute(arguments: argparse.Namespace) -> int:
     """Train one router and save it."""
     config = train_config(arguments)
     with Store.open(Path(arguments.store), create=False) as store:
-        _, parts = load_parts(store, arguments)
+        _, parts = load_parts(store, arguments, arguments.use_experts)
         router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
     save_router(router, Path(arguments.save_router))
     say(f"Wrote {arguments.save_router}; compare it with: python -m der_core evaluate --load-router {arguments.save_router}")
     return 0
 
 
-def load_parts(store: Store, arguments: argparse.Namespace) -> tuple[Table, Parts]:
-    """Return the recording as a table, and cut by the options' split seed and sizes."""
-    table = load_table(store, arguments.recording)
+def load_parts(store: Store, arguments: argparse.Namespace, experts: Sequence[str] | None) -> tuple[Table, Parts]:
+    """Return the recording as a table, and cut by the options' split seed and sizes; `experts` names those to use (None: all)."""
+    table = load_pool(store, arguments.recording, experts)
     if table.n_left_out:
         say(f"{table.n_left_out} questions are not completely recorded and stay out.")
     return table, cut(table, choose_splits(table.questions, arguments.split_seed, arguments.train_samples, arguments.eval_samples))
+
+
+def load_pool(store: Store, recording: str, experts: Sequence[str] | None) -> Table:
+    """Return the table of some experts of a recording (None: all), in recorded order however they were named."""
+    return load_table(store, recording, experts=None if experts is None else in_recorded_order(store.experts(recording), experts))
 
 
 def train_with_progress(parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:

@@ -90,11 +90,6 @@ def cut(table: Table, splits: Splits) -> Parts:
     return Parts(splits, *(table.subset(part) for part in rows))
 
 
-def encoded_texts(questions: Sequence[Question]) -> list[str]:
-    """Return all that is encoded of the questions, for routers and baselines, each text once."""
-    return list(dict.fromkeys(text for question in questions for text in (question.text, question.passage or "")))
-
-
 def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
     """Return what the query-only baselines see of a question: question and passage vector, shape [Q, 2 D]."""
     texts = encoder.encode([question.text for question in questions])

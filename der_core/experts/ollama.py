@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from der_core.config import AskOptions, ExpertSpec
-from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
+from der_core.errors import BadReply, ExpertError, HostRefused, ModelMissing, ServerFault
 from der_core.experts.faults import Sleep, timeouts, wire_error, with_retries
 from der_core.experts.hosts import check_host
 from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
@@ -126,6 +126,16 @@ def check_ollama(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTra
     finally:
         _close(client)
     return ExpertHealth(spec, True, _digest(listed), int(listed.size) if listed.size else None, f"Ready at {host}.")
+
+
+def is_ollama_up(host: str, timeout_s: float, allow_remote: bool = False) -> bool:
+    """Whether Ollama answers at an address that we agree to call; told within about twice the timeout."""
+    try:
+        address = check_host(host, allow_remote)
+        told = httpx.get(f"{address}/api/version", timeout=timeout_s, trust_env=False).raise_for_status().json()
+    except (HostRefused, httpx.HTTPError, ValueError):
+        return False
+    return isinstance(told, dict) and "version" in told
 
 
 class _CachedTokens(threading.local):

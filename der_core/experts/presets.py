@@ -1,6 +1,7 @@
 """Expert pools by name, and the grammar in which people write experts on a command line.
 
 small | paper          a preset: all its experts
+installed              a preset: the models that came with the installation, run inside this process
 MODEL                  a model of Ollama, as `ollama list` writes it
 openai:MODEL           a model of an OpenAI-compatible server
 gguf:/path/file.gguf   a GGUF file, run inside this process
@@ -17,6 +18,7 @@ from typing import get_args
 
 from der_core.config import Backend, ExpertSpec, Style
 from der_core.errors import SettingsError
+from der_core.experts.weights import installed_weights, weights_file
 
 
 def _ollama(model: str, params_billions: float) -> ExpertSpec:
@@ -44,7 +46,24 @@ SMALL_POOL: tuple[ExpertSpec, ...] = (
 
 PRESETS: dict[str, tuple[ExpertSpec, ...]] = {"paper": PAPER_POOL, "small": SMALL_POOL}
 
+INSTALLED = "installed"
+"""The preset of models that came with the installation."""
+
 _PREFIXES: dict[str, Backend] = {"openai:": "openai", "gguf:": "embedded"}
+
+
+def installed_pool(folder: Path) -> list[ExpertSpec]:
+    """Return the experts that came with the installation; files in pieces are joined in `folder`, once.
+
+    Raises SettingsError where there are none and ModelMissing where one is not whole.
+    """
+    specs = [
+        ExpertSpec(weights.name, "embedded", str(weights_file(weights, folder)), params_billions=_known_params(weights.name))
+        for weights in installed_weights()
+    ]
+    if not specs:
+        raise SettingsError("No model came with this installation; `make demo` brings some, or name others.")
+    return specs
 
 
 def parse_expert(text: str, host: str | None = None, params_billions: float | None = None) -> ExpertSpec:
@@ -69,19 +88,26 @@ def parse_expert(text: str, host: str | None = None, params_billions: float | No
     )
 
 
-def parse_experts(texts: Iterable[str], host: str | None = None) -> list[ExpertSpec]:
+def parse_experts(texts: Iterable[str], host: str | None = None, models: Path | None = None) -> list[ExpertSpec]:
     """Read a list of experts and presets, in order; experts that would share a name get one each.
 
-    An expert written twice is an error, because nothing tells the two apart.
+    An expert written twice is an error, because nothing tells the two apart. `models` is the folder in which
+    installed files that come in pieces are joined; without it, `installed` is an error.
     """
-    specs: list[ExpertSpec] = []
-    for text in texts:
-        preset = PRESETS.get(text.strip())
-        specs += [replace(spec, host=host) for spec in preset] if preset else [parse_expert(text, host)]
+    specs = [spec for text in texts for spec in _parsed(text, host, models)]
     if len(set(specs)) < len(specs):
         twice = sorted({spec.name for spec in specs if specs.count(spec) > 1})
         raise SettingsError(f"Named twice: {', '.join(twice)}; name each expert once.")
     return _uniquely_named(specs)
+
+
+def _parsed(text: str, host: str | None, models: Path | None) -> list[ExpertSpec]:
+    word = text.strip()
+    if word == INSTALLED:
+        if models is None:
+            raise SettingsError(f"{INSTALLED} cannot be used here; name its models one by one.")
+        return installed_pool(models)
+    return [replace(spec, host=host) for spec in PRESETS[word]] if word in PRESETS else [parse_expert(text, host)]
 
 
 def _taken_apart(text: str) -> tuple[Backend, str, Style]:

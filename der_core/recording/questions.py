@@ -25,8 +25,8 @@ BOOLQ = "google/boolq"
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "questions"
 CHOICES = 'Choose "boolq", a hub dataset "org/name", "bundled", or --questions FILE.jsonl (or .csv).'
 
-FRACTIONS = (0.6, 0.15, 0.25)
-"""Shares of the questions for training, validation and test."""
+FRACTIONS = (0.4, 0.1, 0.5)
+"""Shares of the questions for training, validation and test: half is held out, because a difference of some points needs many questions to be told from chance."""
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ANSWERS = {"true": Label.YES, "yes": Label.YES, "1": Label.YES, "false": Label.NO, "no": Label.NO, "0": Label.NO, "": None, "none": None}
@@ -74,18 +74,19 @@ def load_questions(
 def split_questions(questions: Sequence[Question], *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
     """Return the split of `questions` by passage, close to `fractions` of train, validation and test.
 
-    Ids keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
+    The test side is drawn first, as `split_counts` does, so that its questions depend on its share only. Ids
+    keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise SettingsError(f"The fractions of train, validation and test must sum to 1, not {fractions}.")
-    borders = (fractions[0], fractions[0] + fractions[1])
+    borders = (fractions[2], fractions[2] + fractions[1])
     side_of: dict[str, int] = {}
     passed = 0
     for group in _groups(questions, seed):
         middle = (passed + len(group) / 2) / len(questions)
         side_of |= {question.id: sum(middle > border for border in borders) for question in group}
         passed += len(group)
-    train, validation, test = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
+    test, validation, train = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
     return Splits(train, validation, test)
 
 

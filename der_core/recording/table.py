@@ -127,13 +127,23 @@ class Table:
 _ARRAYS = tuple(field.name for field in fields(Table) if field.name not in ("questions", "experts", "n_left_out"))
 
 
-def load_table(store: Store, recording: str, question_ids: Iterable[str] | None = None, require_complete: bool = True) -> Table:
+def load_table(
+    store: Store,
+    recording: str,
+    question_ids: Iterable[str] | None = None,
+    require_complete: bool = True,
+    experts: Sequence[str] | None = None,
+) -> Table:
     """Return a recording as a table, questions in recorded order (or those of `question_ids`, in that order).
 
-    Questions with a missing reply that some route could reach are left out and counted in `n_left_out`;
-    `require_complete=False` keeps them. Raises IncompleteRecording if no question would be left.
+    `experts` takes some of its experts, by name and in that order: the table is then the one that a recording of
+    these alone would give, whatever the others replied or still lack, and so is its data hash. Questions with a
+    missing reply that some route could reach are left out and counted in `n_left_out`; `require_complete=False`
+    keeps them. Raises IncompleteRecording if no question would be left, SettingsError for an expert that is not there.
     """
     table = _read(store, recording)
+    # Experts first: a reply that only another expert lacks must not cost these a question.
+    table = table if experts is None else _forget_unreachable(table.select_experts(experts))
     table = table if question_ids is None else table.subset(table.rows_of(question_ids))
     missing = _missing(table)
     complete = ~missing.any(axis=(1, 2))
@@ -142,6 +152,23 @@ def load_table(store: Store, recording: str, question_ids: Iterable[str] | None 
     if not complete.any():
         raise IncompleteRecording(_how_to_complete(store, recording, table, int(missing.sum())))
     return replace(table.subset(np.flatnonzero(complete)), n_left_out=int((~complete).sum()))
+
+
+def in_recorded_order(specs: Iterable[ExpertSpec], names: Iterable[str]) -> tuple[str, ...]:
+    """Return `names`, each once, in the order in which a recording holds its experts; unknown ones last."""
+    order = [spec.name for spec in specs]
+    return tuple(sorted(dict.fromkeys(names), key=lambda name: order.index(name) if name in order else len(order)))
+
+
+def _forget_unreachable(table: Table) -> Table:
+    """The table without replies after label invalid where none of its experts ever is invalid: they were asked for another's sake."""
+    kept = np.ones(table.labels.shape, dtype=bool)
+    kept[:, :, Label.INVALID] = (table.labels[:, :, : Label.INVALID] == Label.INVALID).any(axis=(1, 2))[:, None]
+    blank = {"labels": 0} | dict.fromkeys(_REAL_FIELDS, np.nan) | dict.fromkeys(_COUNT_FIELDS, 0)
+    arrays: dict[str, Any] = {name: getattr(table, name).copy() for name in _ARRAYS}  # Any: arrays of three kinds of number
+    for name, array in arrays.items():
+        array[~kept] = blank[name]
+    return replace(table, **arrays)
 
 
 def _read(store: Store, recording: str) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,24 +14,36 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout, for ui
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests, for fakes
 
-from homes import RECORDING, Home, fast_encoder, write_recording, write_run
+from homes import NOBODY, PART, RECORDING, TRAINED_AT, Home, fast_encoder, write_recording, write_run
+from weight_packages import install
 
 import ui.home
 import ui.loaders
+from der_core.experts import ollama, weights
 from ui.home import HOME_VARIABLE
 
 
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home with nothing in it, no shipped recording, a fast encoder, and no memory of other tests."""
+    """A home with nothing in it, no shipped recording, no expert unless a test brings one, a fast encoder, and no memory of other tests."""
     folder = tmp_path / "home"
     monkeypatch.setenv(HOME_VARIABLE, str(folder))
     monkeypatch.setattr(ui.loaders, "DEMO_STORE", tmp_path / "nothing-shipped.sqlite")
     monkeypatch.setattr(ui.home, "DEMO_RUNS", tmp_path / "no-shipped-runs")
     monkeypatch.setattr(ui.loaders, "_sentence_encoder", fast_encoder)
+    monkeypatch.setattr(ollama, "DEFAULT_HOST", NOBODY)
+    monkeypatch.setattr(weights, "WEIGHTS", ())
+    monkeypatch.delenv("DER_GGUF", raising=False)
     st.cache_data.clear()
     st.cache_resource.clear()
     return Home(folder)
+
+
+@pytest.fixture
+def installed(empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Made-up weights that came with the installation: one whole file, one in pieces. The folder of their packages."""
+    install(tmp_path / "site", monkeypatch)
+    return tmp_path / "site"
 
 
 @pytest.fixture
@@ -44,6 +58,13 @@ def trained_home(empty_home: Home, _trained: Home) -> Home:
     """A home with one complete recording and one run trained on it."""
     shutil.copytree(_trained.folder, empty_home.folder)
     return Home(empty_home.folder, RECORDING, _trained.run_id)
+
+
+@pytest.fixture
+def part_home(trained_home: Home) -> Home:
+    """A home with a run trained on two of the three experts, besides the one trained on all; the part is the home's run."""
+    part = write_run(trained_home, "two of three", when=TRAINED_AT + timedelta(days=-1), experts=PART)
+    return replace(trained_home, run_id=part.id)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +15,19 @@ from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
-from der_core.evaluation.experiment import choose_splits, cut, encoded_texts, evaluate, report, train
+from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
 from der_core.evaluation.runs import Run, RunStore
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.recording.table import load_table
 from der_core.records import Label, Question, Reply
 from der_core.routing.encoding import CachedEncoder
+from der_core.routing.state import state_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = "small"
+PART = ["cheap", "dear"]
+"""Two of its three experts."""
 N_QUESTIONS = 72
 NOBODY = "http://127.0.0.1:9"
 """An address where nothing answers: what a page sees when Ollama is down."""
@@ -78,27 +82,32 @@ def made_up_experts() -> list[MadeUp]:
     return [MadeUp("cheap", 0.5, 0.3, 0.0), MadeUp("middling", 1.5, 0.5, 0.3), MadeUp("dear", 7.0, 1.1, 0.0)]
 
 
-def write_recording(place: Path, recording: str = RECORDING, n_questions: int = N_QUESTIONS, *, encoded: bool = True) -> None:
+def write_recording(place: Path, recording: str = RECORDING, n_questions: int = N_QUESTIONS) -> None:
     """Record the made-up experts on questions with passages, and encode those, as the dashboard does at the end of a recording."""
     experts = {expert.spec.name: [expert] for expert in made_up_experts()}
     with Store.open(place) as store:
         record(store, recording, make_questions(n_questions), experts, meta={"command": "python -m der_core record"})
-        if encoded:
-            CachedEncoder(fast_encoder(), store).encode(encoded_texts(make_questions(n_questions)))
+        CachedEncoder(fast_encoder(), store).encode(state_texts(make_questions(n_questions)))
 
 
-def write_run(home: Home, name: str = "first run", config: TrainConfig = QUICK_DEPLOYABLE, when: datetime = TRAINED_AT) -> Run:
-    """Train on the home's recording, compare, and keep it as a run."""
+def write_run(
+    home: Home,
+    name: str = "first run",
+    config: TrainConfig = QUICK_DEPLOYABLE,
+    when: datetime = TRAINED_AT,
+    experts: Sequence[str] | None = None,
+) -> Run:
+    """Train on the home's recording, or on some of its experts, compare, and keep it as a run."""
     encoder = fast_encoder(config.encoder)
     with Store.open(home.store, create=False) as store:
-        table = load_table(store, home.recording)
+        table = load_table(store, home.recording, experts=experts)
     parts = cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
     router = train(parts, config, encoder)
     document = report(evaluate(parts, router, router.config, encoder), table, router.config, ["dashboard", "train", name], when.isoformat())
     return RunStore(home.folder / "runs", now=lambda: when).save(router, document, name)
 
 
-def open_page(path: str, timeout_s: float = 60, **address: str) -> AppTest:
+def open_page(path: str, timeout_s: float = 60, **address: str | list[str]) -> AppTest:
     """Open a page such as "pages/train.py" as a fresh tab does, with the given query parameters."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=timeout_s)
     for name, value in address.items():

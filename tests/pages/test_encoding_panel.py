@@ -16,15 +16,16 @@ from streamlit.testing.v1 import AppTest
 
 import ui.loaders
 from der_core.config import DEFAULT_ENCODER, DEPLOYABLE, AskOptions, ExpertSpec
-from der_core.evaluation.experiment import encoded_texts
 from der_core.jobs import JobSnapshot, JobState
+from der_core.records import Label
+from der_core.routing.state import state_texts
 from ui.encoding import BATCH, NotEncoded, Unencoded
 from ui.home import RecordingRef
 from ui.loaders import baseline_evaluation, load, text_encoder
 from ui.work import ENCODING, RECORDING, board, latest, start_recording
 
-N_TEXTS = N_QUESTIONS + N_QUESTIONS // 2
-"""Two questions share a passage."""
+N_TEXTS = N_QUESTIONS + N_QUESTIONS // 2 + len(Label)
+"""Two questions share a passage; answers are encoded as well."""
 
 
 class Patient(HashEncoder):
@@ -105,7 +106,7 @@ def test_compare_draws_itself_when_the_job_is_done(bare_home: Home, patient: Pat
     app.run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
-    assert text_encoder(ref_of(bare_home)).missing(encoded_texts(load(ref_of(bare_home)).questions)) == ()
+    assert text_encoder(ref_of(bare_home)).missing(state_texts(load(ref_of(bare_home)).questions, "features")) == ()
 
 
 def test_a_stopped_encoding_is_not_started_again_by_itself_and_goes_on_where_it_was(bare_home: Home, patient: Patient) -> None:
@@ -116,7 +117,7 @@ def test_a_stopped_encoding_is_not_started_again_by_itself_and_goes_on_where_it_
     app.run()
     assert latest(ENCODING).id == ended().id
     assert "Encoding was stopped" in words(app)
-    left = text_encoder(ref_of(bare_home)).missing(encoded_texts(load(ref_of(bare_home)).questions))
+    left = text_encoder(ref_of(bare_home)).missing(state_texts(load(ref_of(bare_home)).questions, "features"))
     assert len(left) in (N_TEXTS - BATCH, N_TEXTS - 2 * BATCH)  # the batch under way may still come to its end
     with pytest.raises(NotEncoded, match="texts of small have to be encoded"):
         baseline_evaluation(ref_of(bare_home), DEPLOYABLE)
@@ -130,7 +131,7 @@ def test_a_failed_encoding_is_one_line_and_can_be_tried_again(bare_home: Home, m
         id = DEFAULT_ENCODER
 
         def encode(self, texts: Sequence[str]) -> np.ndarray:
-            raise ui.loaders.NotEncoded(Unencoded(ref_of(bare_home), self.id), 1)
+            raise ui.loaders.NotEncoded(Unencoded(ref_of(bare_home), self.id, "features"), 1)
 
     monkeypatch.setattr(ui.loaders, "_sentence_encoder", lambda name: Broken())
     app = open_page("pages/compare.py")
@@ -154,7 +155,7 @@ def test_an_encoding_of_another_recording_is_watched_first(bare_home: Home, pati
     board().wait(other, 60)
     app.run()
     patient.go.set()
-    assert ended().history[0] == Unencoded(ref_of(bare_home), DEFAULT_ENCODER)
+    assert ended().history[0] == Unencoded(ref_of(bare_home), DEFAULT_ENCODER, "features")
     assert len(app.run().get("plotly_chart")) == 1
 
 
@@ -180,4 +181,4 @@ def test_a_finished_recording_is_encoded_as_well(empty_home: Home) -> None:
         start_recording("own", lambda: questions, [spec], AskOptions(retries=0), "tab")
         job = ended(RECORDING)
     assert job.result.complete
-    assert text_encoder().missing(encoded_texts(questions)) == ()
+    assert text_encoder().missing(state_texts(questions, "features")) == ()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from homes import NOBODY, Home, made_up_experts, open_page
 from ollama_server import OllamaServer, Spoken, digest_of
 from streamlit.testing.v1 import AppTest
+from weight_packages import JOINED_BYTES
 
+import der_core.experts.ollama
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
 from der_core.jobs import JobState
 from der_core.records import Label, Question
 from ui import charts_experts as charts
-from ui.expert_choice import MAX_EXPERTS, gguf_files, read_list
+from ui.expert_choice import MAX_EXPERTS, found, gguf_files, read_list
 from ui.expert_health import health_of, pull_lines
 from ui.expert_trial import TRY, Trial, start_trial
 from ui.home import RecordingRef
@@ -118,14 +121,105 @@ def test_an_address_with_unknown_words_opens_the_default(empty_home: Home) -> No
     assert app.get("button_group") or app.segmented_control
 
 
-def test_an_own_list_mixes_servers_files_and_styles(empty_home: Home) -> None:
+def test_an_own_list_mixes_servers_files_and_styles(installed: Path) -> None:
     files = gguf_files()
-    specs = read_list(["llama3.2:3b", "openai:phi@reason", *(f"gguf:{name}" for name in list(files)[:1])], files, "http://a", "http://b")
-    assert [(spec.backend, spec.style, spec.host) for spec in specs[:2]] == [
+    specs = read_list(["llama3.2:3b", "openai:phi@reason", "gguf:smollm2-135m.gguf@examples"], files, "http://a", "http://b")
+    assert [(spec.backend, spec.style, spec.host) for spec in specs] == [
         ("ollama", "direct", "http://a"),
         ("openai", "reason", "http://b"),
+        ("embedded", "examples", None),
     ]
-    assert all(spec.model == str(files[name]) for spec, name in zip(specs[2:], files, strict=False))
+    assert specs[2].model == str(installed / "made_up_whole" / "Whole.Q4_1.gguf")
+
+
+def test_an_own_list_knows_the_installed_models_by_one_word(installed: Path) -> None:
+    specs = read_list(["installed", "llama3.2:3b"], gguf_files(), "http://a", "http://b")
+    assert [(spec.name, spec.params_billions) for spec in specs] == [("smollm2-135m", 0.135), ("gemma3-270m", 0.268), ("llama3.2-3b", None)]
+
+
+def test_without_ollama_the_installed_models_are_chosen(installed: Path, empty_home: Home) -> None:
+    app = open_page(PAGE)
+    assert not app.exception and not app.error and not app.warning
+    assert app.segmented_control(key="experts_source").value == "installed"
+    assert "Here: smollm2-135m, gemma3-270m." in words(app)
+    assert "small models err" in words(app)
+    table = table_with(app, "State").set_index("Expert")
+    assert table["State"].tolist() == ["● ready"] * 2
+    assert table["Parameters"].tolist() == ["0.135 billion", "0.268 billion"]
+    assert table["Where"].unique().tolist() == ["inside this program"]
+    assert (empty_home.folder / "models" / "gemma3-270m.gguf").read_bytes() == JOINED_BYTES
+
+
+def test_where_ollama_answers_its_small_pool_is_chosen(
+    installed: Path, empty_home: Home, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    app = open_page(PAGE)
+    assert app.segmented_control(key="experts_source").value == "small"
+    assert table_with(app, "State")["State"].tolist() == ["● ready"] * 3 + ["○ not ready"]
+    assert "small models err" in words(app)
+    assert not (empty_home.folder / "models").exists()
+
+
+def test_with_neither_ollama_nor_installed_models_the_page_says_how_to_start_ollama(empty_home: Home) -> None:
+    app = open_page(PAGE)
+    assert app.segmented_control(key="experts_source").value == "small"
+    assert [warning.value for warning in app.warning] == [
+        f"Nothing answers at {NOBODY}; start Ollama with `ollama serve`, or correct the expert's host."
+    ]
+
+
+def test_an_ollama_that_hangs_holds_no_page_up(installed: Path, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ollama.fail("hung", path="/api/version")
+    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    app = open_page(PAGE)
+    app.run()
+    assert app.segmented_control(key="experts_source").value == "installed"
+    assert ollama.count("/api/version") == 1
+
+
+def test_the_choice_of_a_tab_stays_when_ollama_comes_up(installed: Path, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(PAGE)
+    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    assert app.run().segmented_control(key="experts_source").value == "installed"
+    assert ollama.count("/api/version") == 0
+
+
+def test_installed_models_may_stand_in_several_styles(installed: Path) -> None:
+    app = open_page(PAGE)
+    app.session_state["experts_styles"] = ["direct", "examples"]
+    app.run()
+    names = ["smollm2-135m", "smollm2-135m@examples", "gemma3-270m", "gemma3-270m@examples"]
+    assert table_with(app, "State")["Expert"].tolist() == names
+
+
+def test_an_installed_model_that_lacks_a_piece_is_one_sentence(installed: Path) -> None:
+    (installed / "made_up_part2" / "data" / "joined-q4.gguf.part01").unlink()
+    app = open_page(PAGE)
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "gemma3-270m is installed in part only: install made-up-part2 with pip, without dependencies."
+    ]
+
+
+def test_installed_models_that_are_not_there_are_one_sentence(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="installed")
+    assert "No model came with this installation" in app.error[0].value
+
+
+def test_the_files_of_a_recording_made_elsewhere_are_found_by_name(installed: Path, empty_home: Home) -> None:
+    shipped = [
+        ExpertSpec("smollm2-135m", "embedded", "smollm2-135m.gguf"),
+        ExpertSpec("gemma3-270m@reason", "embedded", "gemma3-270m.gguf", "reason"),
+        ExpertSpec("absent", "embedded", "absent.gguf"),
+        ExpertSpec("served", "ollama", "served"),
+    ]
+    assert [spec.model for spec in found(shipped)] == [
+        str(installed / "made_up_whole" / "Whole.Q4_1.gguf"),
+        str(empty_home.folder / "models" / "gemma3-270m.gguf"),
+        "absent.gguf",
+        "served",
+    ]
 
 
 def test_a_link_cannot_make_the_page_read_any_file(empty_home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -11,6 +12,7 @@ from homes import NOBODY, ROOT, Home, open_page, write_run
 from ollama_server import OllamaServer
 from streamlit.testing.v1 import AppTest
 
+import ui.expert_choice
 import ui.readiness
 from der_core.experts.opening import ExpertHealth
 from der_core.recording.store import Store
@@ -24,9 +26,9 @@ STATES = ("ready", "not yet", "in progress")
 
 @pytest.fixture(autouse=True)
 def ollama_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The preset pool is looked for where nothing answers, whatever runs on this machine."""
-    pool = tuple(make_spec(f"model{i}", backend="ollama", host=NOBODY) for i in range(2))
-    monkeypatch.setattr(ui.readiness, "SMALL_POOL", pool)
+    """The usual pool is looked for where nothing answers, whatever runs on this machine."""
+    pool = [make_spec(f"model{i}", backend="ollama", host=NOBODY) for i in range(2)]
+    monkeypatch.setattr(ui.expert_choice, "SMALL_POOL", pool)
 
 
 def opened() -> AppTest:
@@ -144,11 +146,25 @@ class TestExperts:
 
     def test_a_running_ollama_is_asked(self, empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         with OllamaServer(lambda messages: "Yes", ["model0:latest"]) as server:
-            pool = (make_spec("model0", backend="ollama", model="model0", host=server.url),)
-            monkeypatch.setattr(ui.readiness, "SMALL_POOL", pool)
+            pool = [make_spec("model0", backend="ollama", model="model0", host=server.url)]
+            monkeypatch.setattr(ui.expert_choice, "SMALL_POOL", pool)
             app = opened()
         assert "**1 of 1** can be asked now: model0." in words(app)
         assert states(app)[0] == "ready"
+
+    def test_without_ollama_the_installed_models_can_be_asked(self, installed: Path) -> None:
+        app = opened()
+        assert not app.exception
+        assert "**2 of 2** can be asked now: smollm2-135m, gemma3-270m." in words(app)
+        assert states(app)[0] == "ready"
+
+    def test_an_installed_model_that_is_not_whole_is_one_line(self, installed: Path) -> None:
+        (installed / "made_up_part2" / "data" / "joined-q4.gguf.part01").unlink()
+        app = opened()
+        assert not app.exception
+        assert len(app.error) == 1
+        assert "install made-up-part2 with pip" in app.error[0].value
+        assert states(app) == ["not yet", "not yet", "not yet"]
 
     def test_the_check_comes_last_on_the_page(self, trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         drawn: list[str] = []

@@ -11,18 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import make_spec
+from fakes import make_questions, make_spec
 from homes import Home, fast_encoder, made_up_experts, open_page, write_run
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_PAPER
 
 import ui.route_live as route_live
+import ui.route_readiness as route_readiness
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import JobBusy, ModelMissing
 from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.rollout import Rollout
+from der_core.experts.embedded import file_digest
+from der_core.experts.opening import ExpertHealth
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobState
+from der_core.recording.recorder import record
+from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.live import Decision
 from ui import charts_route as charts
@@ -345,14 +350,16 @@ def test_an_example_fills_the_fields(trained_home: Home, answering: Answering) -
 
 def test_a_dead_ollama_is_told_before_and_after_asking_in_one_sentence(trained_home: Home) -> None:
     app = own_page(trained_home)
-    assert [warning.value for warning in app.warning] == [
-        "Nothing answers at http://127.0.0.1:9; start Ollama with `ollama serve`, or correct the expert's host."
-    ]
+    reason = "Nothing answers at http://127.0.0.1:9; start Ollama with `ollama serve`, or correct the expert's host."
+    missing = "cheap, middling and dear cannot be asked here now, and this router needs all of its experts."
+    assert [warning.value for warning in app.warning] == [missing]
+    assert [caption.value for caption in app.caption].count(reason) == 1
     app.text_input("route_text").set_value("Is the sky blue?")
     app = finished(press(app, "Route it"))
     assert not app.exception
     assert [error.value for error in app.error] == [app.error[0].value]
     assert "start Ollama with `ollama serve`" in app.error[0].value
+    assert reason not in [caption.value for caption in app.caption]
 
 
 def test_the_other_experts_are_asked_only_when_wanted(trained_home: Home, answering: Answering) -> None:
@@ -462,6 +469,127 @@ def test_the_gold_row_of_a_run_is_replayed_as_an_oracle(gold_home: Home) -> None
     assert evaluation is not None
     assert metrics(app)["Calls"] == str(evaluation.comparison.rollouts["DER, gold stop"].calls[0])
     assert "oracle: it uses the gold answer" in words(app)
+
+
+# --- a router whose experts are not all here ---
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of the experts that can be asked; who is put in is ready."""
+    ready: set[str] = set()
+
+    def health_of(specs: Sequence[ExpertSpec]) -> list[ExpertHealth]:
+        return [ExpertHealth(spec, spec.name in ready, spec.digest, None, f"Start the server of {spec.name}.") for spec in specs]
+
+    monkeypatch.setattr(route_readiness, "health_of", health_of)
+    return ready
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+USE = "Use ‘two of three’, whose experts can answer here"
+TRAIN = "Train a router for the experts that can answer here: it takes seconds"
+
+
+def test_another_run_whose_experts_answer_is_offered_and_taken(part_home: Home, here: set[str]) -> None:
+    here |= {"cheap", "dear"}
+    app = open_page(PAGE, route_source=OWN)
+    whole = app.query_params["run"]
+    assert whole != part_home.run_id, "the default stays, even where another run could be asked"
+    assert [warning.value for warning in app.warning] == ["middling cannot be asked here now, and this router needs all of its experts."]
+    assert "Start the server of middling." in words(app) and "Start the server of dear." not in words(app)
+    assert USE in labels(app) and TRAIN not in labels(app)
+    app = press(app, USE)
+    assert not app.exception and app.query_params["run"] == part_home.run_id
+    assert not app.warning and USE not in labels(app)
+    assert "cheap and dear answer, in Ollama. Small models err: cheap has less than a billion parameters" in words(app)
+
+
+def test_without_such_a_run_train_opens_with_the_experts_that_answer(trained_home: Home, here: set[str]) -> None:
+    here |= {"cheap", "dear"}
+    app = own_page(trained_home)
+    assert TRAIN in labels(app) and not [label for label in labels(app) if label.startswith("Use")]
+    app = press(app, TRAIN)
+    assert not app.exception and app.title[0].value == "Train"
+    assert app.selectbox("train_recording").value == trained_home.recording
+    assert app.multiselect("train_experts").value == ["cheap", "dear"]
+
+
+def test_what_train_remembers_gives_way_to_the_experts_that_answer(trained_home: Home, here: set[str]) -> None:
+    here |= {"dear"}
+    newest = replace(trained_home, recording="newest")  # the default of Train, which an address alone would not bring back
+    with Store.open(trained_home.store) as store:
+        record(store, "newest", make_questions(24), {one.spec.name: [one] for one in made_up_experts()})
+    run = write_run(newest, "on the newest")
+    app = open_page("pages/train.py", train_recording="small", train_experts=["cheap"])
+    assert (app.selectbox("train_recording").value, app.multiselect("train_experts").value) == ("small", ["cheap"])
+    app.query_params["run"], app.query_params["route_source"] = run.id, OWN
+    app = press(app.switch_page(PAGE).run(), TRAIN)
+    assert not app.exception
+    assert (app.selectbox("train_recording").value, app.multiselect("train_experts").value) == ("newest", ["dear"])
+
+
+def test_where_nobody_answers_nothing_is_offered_but_the_reasons(part_home: Home, here: set[str]) -> None:
+    app = own_page(part_home)
+    assert [warning.value for warning in app.warning] == [
+        "cheap and dear cannot be asked here now, and this router needs all of its experts."
+    ]
+    assert not [label for label in labels(app) if label.startswith(("Use", "Train"))]
+
+
+def test_a_run_whose_recording_is_gone_offers_no_training(trained_home: Home, here: set[str]) -> None:
+    here |= {"cheap"}
+    trained_home.store.unlink()
+    app = own_page(trained_home)
+    assert not app.exception and TRAIN not in labels(app)
+    assert "middling and dear cannot be asked here now" in app.warning[0].value
+
+
+def test_a_run_that_cannot_be_read_is_no_offer(part_home: Home, here: set[str]) -> None:
+    here |= {"cheap", "dear"}
+    part_home.runs.router_path(part_home.run_id).write_bytes(b"no zip")
+    app = open_page(PAGE, route_source=OWN)
+    assert not app.exception and USE not in labels(app) and TRAIN in labels(app)
+
+
+def test_models_that_ollama_lacks_are_told_with_their_lines(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def health_of(specs: Sequence[ExpertSpec]) -> list[ExpertHealth]:
+        return [ExpertHealth(spec, False, "", None, f"Run: ollama pull {spec.model}") for spec in specs]
+
+    monkeypatch.setattr(route_readiness, "health_of", health_of)
+    app = own_page(trained_home)
+    assert "ollama pull cheap-model\nollama pull middling-model\nollama pull dear-model" in [code.value for code in app.code]
+
+
+def test_an_absent_file_and_other_weights_are_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+    monkeypatch.setenv("DER_GGUF", str(tmp_path))
+    digest = file_digest(tmp_path / "tiny.gguf")
+    tiny = make_spec("tiny", backend="embedded", model="/elsewhere/tiny.gguf", digest=digest)
+    experts = [replace(tiny, name="absent", model="absent.gguf"), tiny, replace(tiny, name="changed", digest="sha256:other")]
+    absent, found, changed = route_readiness.healths_here(experts)
+    assert [health.spec.name for health in (absent, found, changed)] == ["absent", "tiny", "changed"]
+    assert [health.ready for health in (absent, found, changed)] == [False, True, False]
+    assert "no model file absent.gguf here" in absent.message and "other weights" in changed.message
+
+
+def test_who_answers_is_told_with_what_to_expect() -> None:
+    def spec(name: str, billions: float | None, backend: str = "embedded") -> ExpertSpec:
+        return make_spec(name, backend=backend, params_billions=billions)
+
+    small = [spec("smollm2-135m", 0.135), spec("gemma3-270m", 0.268)]
+    hint = "less than a billion parameters, so follow the route rather than trust the answer."
+    told = "smollm2-135m and gemma3-270m answer, inside this program. Small models err:"
+    assert route_readiness.who_answers(small) == f"{told} they have {hint}"
+    assert route_readiness.who_answers(small[:1]) == f"smollm2-135m answers, inside this program. Small models err: it has {hint}"
+    mixed = route_readiness.who_answers([*small, spec("large", 7.0)])
+    assert mixed.endswith(f"Small models err: smollm2-135m and gemma3-270m have {hint}")
+    others = route_readiness.who_answers([spec("a", 1.0), spec("b", None, "ollama")])
+    assert others == "a answers, inside this program; b answers, in Ollama."
+    assert route_readiness.listed(["a", "b", "c"]) == "a, b and c"
 
 
 # --- where model files are ---

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import streamlit as st
-from fakes import HashEncoder
-from homes import N_QUESTIONS, NOBODY, Home, open_page
+from fakes import HashEncoder, make_questions
+from homes import N_QUESTIONS, NOBODY, Home, made_up_experts, open_page
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER
 
@@ -20,6 +20,7 @@ from der_core.errors import JobBusy, SettingsError
 from der_core.evaluation.experiment import Evaluation, report
 from der_core.evaluation.report import Json
 from der_core.jobs import JobHandle, JobSnapshot, JobState
+from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.routing.reward import describe_preference
 from der_core.routing.trained import CurvePoint
@@ -62,8 +63,8 @@ def elsewhere() -> Iterator[Callable[..., str]]:
         told = threading.Event()
 
         def work(job: JobHandle) -> None:
-            for record in records:
-                job.report(fraction, eta_s, "6,144 of 12,288 steps", record)
+            for one in records:
+                job.report(fraction, eta_s, "6,144 of 12,288 steps", one)
             told.set()
             over.wait(WAIT_S)
 
@@ -196,6 +197,59 @@ def test_stop_acts_at_once_from_any_tab(recorded_home: Home, elsewhere: Callable
     job = board().snapshot(job_id)
     assert job is not None and job.state is JobState.STOPPING
     assert "stopping" in words(app) and app.button(key="train_stop").disabled
+
+
+def test_all_experts_are_chosen_at_first(recorded_home: Home) -> None:
+    app = open_page(PAGE)
+    assert app.multiselect(key="train_experts").value == ["cheap", "middling", "dear"]
+    assert "of its" not in words(app)
+
+
+def test_a_part_of_the_pool_in_the_address_is_trained_and_reported(recorded_home: Home) -> None:
+    app = open_page(PAGE, train_experts=["dear", "cheap"])
+    app.slider(key="train_total_steps").set_value(2_048).run()
+    assert f"{N_QUESTIONS} recorded questions of small, 2 of its 3 experts" in words(app)
+    assert app.text_input(key="train_name").placeholder.endswith(", 2 of 3 experts")
+    app.button(key="train_start").click().run()
+    job = ended()
+    assert not app.exception and (job.state, job.message) == (JobState.DONE, "")
+    assert job.history[0].experts == ("cheap", "dear")
+    report = recorded_home.runs.load_report(job.result)
+    assert [expert["name"] for expert in report["experts"]] == ["cheap", "dear"]
+    ref = RecordingRef(recorded_home.store, recorded_home.recording)
+    assert report["data"]["hash"] == loaders.load(ref, ["cheap", "dear"]).data_hash() != loaders.load(ref).data_hash()
+    assert [spec.name for spec in recorded_home.runs.load_router(job.result).experts] == ["cheap", "dear"]
+
+
+def test_without_an_expert_there_is_nothing_to_train(recorded_home: Home) -> None:
+    app = open_page(PAGE)
+    app.multiselect(key="train_experts").set_value([]).run()
+    assert not app.exception and app.button(key="train_start").disabled
+    assert "Choose at least one expert" in words(app)
+
+
+def test_a_single_expert_can_be_trained_on(recorded_home: Home) -> None:
+    app = opened_for_a_quick_training()
+    app.multiselect(key="train_experts").set_value(["middling"]).run()
+    app.button(key="train_start").click().run()
+    job = ended()
+    assert (job.state, job.message) == (JobState.DONE, "")
+    assert [spec.name for spec in recorded_home.runs.load_router(job.result).experts] == ["middling"]
+
+
+def test_names_in_the_address_that_are_no_experts_are_left_out(recorded_home: Home) -> None:
+    app = open_page(PAGE, train_experts=["nobody", "dear"])
+    assert not app.exception
+    assert app.multiselect(key="train_experts").value == ["dear"]
+
+
+def test_another_recording_begins_with_all_of_its_experts(recorded_home: Home) -> None:
+    with Store.open(recorded_home.store) as store:
+        record(store, "second", make_questions(12), {expert.spec.name: [expert] for expert in made_up_experts()[1:]})
+    app = open_page(PAGE, train_recording="small", train_experts=["cheap", "dear"])
+    assert app.multiselect(key="train_experts").value == ["cheap", "dear"]
+    app.selectbox(key="train_recording").set_value("second").run()
+    assert not app.exception and app.multiselect(key="train_experts").value == ["middling", "dear"]
 
 
 def test_a_start_that_came_too_late_is_told(recorded_home: Home, elsewhere: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
