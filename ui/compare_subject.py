@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import get_args
 
 import streamlit as st
@@ -14,12 +16,15 @@ from der_core.evaluation.answers import Answer, answers, differing
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import Frontier, frontier
+from der_core.evaluation.metrics import Flips, flip_matrix
+from der_core.evaluation.reported import reported_comparison, reported_flips
+from der_core.evaluation.rollout import Rollout
 from ui.address_choice import choose_by_id
 from ui.charts_frontier import kind
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef
-from ui.loaders import baseline_evaluation, run_evaluation, run_report, stamp
+from ui.loaders import baseline_evaluation, run_evaluation, run_experts, run_report, stamp
 from ui.parts import notice, plain, stop_with
 from ui.recording_choice import choose_recording
 from ui.run_choice import choose_run
@@ -29,21 +34,29 @@ ALONE = "none"
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """An evaluation, and the key under which figures derived from it are remembered; `run_id` is "" for baselines alone."""
+    """A comparison, and the key under which figures derived from it are remembered; `run_id` is "" for baselines alone.
+
+    `experts` are in the order of the recording, which decides their colours. `find_evaluation` gives the routes behind the rows:
+    figures of a run are read from its report, so that chart and ranking wait for nothing and need no recording.
+    """
 
     key: str
     run_id: str
-    evaluation: Evaluation
+    comparison: Comparison
+    experts: tuple[str, ...]
+    traced: str
+    flips: tuple[Flips, ...]
+    find_evaluation: Callable[[], Evaluation]
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The comparison made again, routes included; see `open_routes`."""
+        return self.find_evaluation()
 
     @property
-    def comparison(self) -> Comparison:
-        """The rows and the routes behind them."""
-        return self.evaluation.comparison
-
-    @property
-    def experts(self) -> tuple[str, ...]:
-        """Names of the experts, in the order of the recording, which decides their colours."""
-        return tuple(spec.name for spec in self.evaluation.source.table.experts)
+    def rollouts(self) -> Mapping[str, Rollout]:
+        """The routes behind the rows, by router."""
+        return self.evaluation.comparison.rollouts
 
     @property
     def cost_modes(self) -> tuple[CostMode, ...]:
@@ -58,7 +71,7 @@ def choose_subject(choice: DeltaGenerator, headline: DeltaGenerator) -> Subject:
         ref = choose_recording("compare_recording") if run is None else None
     with headline:
         try:
-            return _baselines(ref) if run is None else _of_run(run.id)
+            subject = _of_baselines(ref) if run is None else of_run(run.id)
         except NotEncoded as needed:
             draw_encoding(needed)
             st.stop()
@@ -67,6 +80,10 @@ def choose_subject(choice: DeltaGenerator, headline: DeltaGenerator) -> Subject:
             page, label = ("pages/record.py", "Go on with this recording") if run is None else ("pages/runs.py", "Look at the runs")
             st.page_link(page, label=label, icon=":material/arrow_forward:")
             st.stop()
+        _headline(subject.comparison.headline())
+        if run is None:
+            st.page_link("pages/train.py", label="Train a router, to see whether learning beats these", icon=":material/arrow_forward:")
+    return subject
 
 
 def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
@@ -76,13 +93,13 @@ def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
 
 def answers_of(subject: Subject, router: str) -> tuple[Answer, ...]:
     """Return what a router answered, question by question."""
-    return _answers(subject.key, router, subject.evaluation)
+    return _answers(subject.key, router, subject)
 
 
 def chosen_answers(subject: Subject, router: str, second: str, outcome: str, kinds: list[str]) -> list[int]:
     """Return the places of the questions to list: by how the router did, by kind, and, beside a second router, where they differ."""
     given = answers_of(subject, router)
-    runs = subject.comparison.rollouts
+    runs = subject.rollouts
     places = range(len(given)) if second == ALONE else differing(runs[router], runs[second])
     wanted = {"All": (True, False), "Wrong": (False,), "Right": (True,)}[outcome]
     return [place for place in places if given[place].correct in wanted and (not kinds or given[place].kind in kinds)]
@@ -96,29 +113,54 @@ def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
 def choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
     """Draw the choice of a router and return its name; `first` are further choices, by what they give. The learned router is chosen at first."""
     titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
-    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.evaluation.traced)
+    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.traced)
 
 
-def _of_run(run_id: str) -> Subject:
-    # The saved headline stands on the page at once; comparing again, for the routes, takes some seconds the first time.
-    _headline(run_report(run_id)["results"]["headline"])
+def open_routes(subject: Subject) -> None:
+    """Make sure that the routes are there; where they are not, what is done about it or why not, instead of the rest of the page."""
+    try:
+        subject.evaluation  # noqa: B018  # looked up for its errors; it is remembered
+    except NotEncoded as needed:
+        draw_encoding(needed)
+        st.stop()
+    except DerError as error:
+        notice(error)
+        st.stop()
+
+
+def of_run(run_id: str) -> Subject:
+    """Return what the report of a run says; ReportError where it cannot be read."""
+    report = run_report(run_id)
+    return Subject(
+        key=run_id,
+        run_id=run_id,
+        comparison=reported_comparison(report),
+        experts=run_experts(run_id),
+        traced=report["traces"]["router"],
+        flips=reported_flips(report),
+        find_evaluation=lambda: _evaluation_of(run_id),
+    )
+
+
+def _evaluation_of(run_id: str) -> Evaluation:
     evaluation = run_evaluation(run_id)
     if evaluation is None:
         stop_with(
-            "The recording that this run was trained on is not here any more, so its routes cannot be followed; its figures are on the Runs page.",
+            "The recording that this run was trained on is not here any more, so its routes cannot be followed; chart and ranking are those of its report.",
             "pages/runs.py",
             "Look at the figures of this run",
         )
-    return Subject(run_id, run_id, evaluation)
+    return evaluation
 
 
-def _baselines(ref: RecordingRef | None) -> Subject:
+def _of_baselines(ref: RecordingRef | None) -> Subject:
     if ref is None:
         stop_with("There is nothing to compare yet: first, experts have to be recorded.", "pages/record.py", "Record some replies")
     evaluation = baseline_evaluation(ref, DEPLOYABLE)
-    _headline(evaluation.comparison.headline())
-    st.page_link("pages/train.py", label="Train a router, to see whether learning beats these", icon=":material/arrow_forward:")
-    return Subject(f"{ref.title} {stamp(ref.file)}", "", evaluation)
+    table = evaluation.source.table
+    experts = tuple(spec.name for spec in table.experts)
+    key = f"{ref.title} {stamp(ref.file)}"
+    return Subject(key, "", evaluation.comparison, experts, evaluation.traced, flip_matrix(table), lambda: evaluation)
 
 
 def _headline(sentence: str) -> None:
@@ -133,5 +175,5 @@ def _frontier(key: str, mode: CostMode, _comparison: Comparison) -> Frontier:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _answers(key: str, router: str, _evaluation: Evaluation) -> tuple[Answer, ...]:
-    return answers(_evaluation.comparison.rollouts[router], _evaluation.source.table)
+def _answers(key: str, router: str, _subject: Subject) -> tuple[Answer, ...]:
+    return answers(_subject.rollouts[router], _subject.evaluation.source.table)

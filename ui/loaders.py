@@ -133,6 +133,12 @@ def run_recording(run_id: str) -> RecordingRef | None:
     return next((ref for ref in holding if _hash(ref.file, ref.name, stamp(ref.file), _part(ref, names)) == wanted["data"]["hash"]), None)
 
 
+def run_parts(run_id: str, ref: RecordingRef) -> Parts:
+    """Return the recording of a run, cut as it was for the run."""
+    splits = Splits(**{side: tuple(ids) for side, ids in run_report(run_id)["splits"].items()})
+    return load_parts(ref, splits, experts=run_experts(run_id))
+
+
 def run_evaluation(run_id: str) -> Evaluation | None:
     """Return the held-out comparison of a run, routes included; None where its recording is gone, NotEncoded before it is encoded."""
     ref = run_recording(run_id)
@@ -222,9 +228,7 @@ def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
     fresh = _fresh_evaluations().pop((root, run_id), None)
     if fresh is not None:
         return fresh
-    document, router = run_report(run_id), run_router(run_id)
-    splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
-    parts = load_parts(ref, splits, experts=run_experts(run_id))
+    router, parts = run_router(run_id), run_parts(run_id, ref)
     return evaluate(parts, router, router.config, ready_encoder(ref, questions_of(parts), router.config))
 
 

@@ -31,6 +31,7 @@ from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.live import Decision
 from ui import charts_route as charts
+from ui import loaders
 from ui.home import gguf_folder
 from ui.loaders import run_evaluation, stamp
 from ui.parts import number
@@ -191,6 +192,17 @@ def test_what_was_lost_is_the_distance_to_the_exact_optimum(trained_home: Home) 
     app = open_page(PAGE, question=stage.questions[-1].id)
     assert metrics(app)["Return lost"] == number(shown.best.value - shown.value, 3)
     assert metrics(app)["Cost lost"] == number(shown.cost - shown.best.cost)
+
+
+def test_a_learned_route_waits_for_no_baseline(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = loaders.evaluate
+    monkeypatch.delattr(loaders, "evaluate")
+    app = open_page(PAGE, router="DER")
+    assert not app.exception and not app.error
+    shown = metrics(app)
+    monkeypatch.setattr(loaders, "evaluate", evaluate, raising=False)
+    run = rollout_of(stage_of(trained_home), "DER")
+    assert (shown["Answer"], shown["Cost"]) == (Label(int(run.answers[0])).word.upper(), number(run.costs[0].sum()))
 
 
 def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: Home) -> None:

@@ -209,7 +209,7 @@ class _LogisticFit:
 
     def _loss(self, flat: Floats, l2: float) -> tuple[float, Floats]:
         theta = flat.reshape(self.theta.shape)
-        n_experts = theta.shape[1]
+        n_experts = self.right.shape[1]
         free = np.vstack([theta[:-1], np.zeros((1, n_experts))])
         logits = self.inputs @ theta
         gradient = self.inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - self.right) / len(self.inputs) + l2 * free
