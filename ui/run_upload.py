@@ -10,15 +10,18 @@ from pathlib import PurePath
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
-from der_core.evaluation.experiment import Parts, evaluate, report
+from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
 from der_core.evaluation.runs import Run
+from der_core.recording.questions import Splits, split_questions
+from der_core.recording.table import Table
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef, run_store
-from ui.loaders import load, load_parts, questions_of, ready_encoder, recordings
+from ui.loaders import load, questions_of, ready_encoder, recordings
 from ui.parts import notice
 
 MAX_NAME = 60
@@ -76,20 +79,39 @@ def keep_router(body: bytes, name: str) -> Run:
 
 
 def _find_training(router: TrainedRouter) -> _Found:
+    """Return the recording whose replies the router learned from, cut so that none of them is in the test."""
     for ref in recordings():
-        parts = _parts(ref, _names(router))
-        if parts is not None and parts.training.data_hash() == router.data_hash:
-            return _Found(ref, parts)
+        table = _table(ref, _names(router))
+        if table is not None and _has_taught(table, router):
+            return _Found(ref, cut(table, _splits(table, router)))
     raise RouterMismatch(
-        "This is a router, but the replies it was trained on are not here, so it cannot be compared. Bring in its recording on the Record page first."
+        "This is a router, but the replies it was trained on are not here, so it cannot be compared. "
+        "It can only be brought in where the recording is that it was trained on."
     )
 
 
-def _parts(ref: RecordingRef, experts: Sequence[str]) -> Parts | None:
+def _table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
     try:
-        return load_parts(ref, experts=experts)
+        return load(ref, experts)
     except DerError:  # a recording that lacks an expert, or has no complete question, has trained nothing
         return None
+
+
+def _has_taught(table: Table, router: TrainedRouter) -> bool:
+    known = {question.id for question in table.questions}
+    is_whole = known.issuperset(router.training_question_ids)
+    return is_whole and table.subset(table.rows_of(router.training_question_ids)).data_hash() == router.data_hash
+
+
+def _splits(table: Table, router: TrainedRouter) -> Splits:
+    """Return the usual split where the router was trained on its training questions; else the rest, passages it knows left out, is held out."""
+    usual = choose_splits(table.questions, SPLIT_SEED, None, None)
+    learned = router.training_question_ids
+    if usual.train == learned:
+        return usual
+    passages = {question.group for question in table.questions if question.id in learned}
+    rest = split_questions([question for question in table.questions if question.group not in passages], seed=SPLIT_SEED)
+    return Splits(train=learned, validation=rest.validation, test=(*rest.train, *rest.test))
 
 
 def _names(router: TrainedRouter) -> list[str]:
