@@ -25,7 +25,7 @@ from der_core.evaluation.rollout import Rollout
 from der_core.experts.embedded import file_digest
 from der_core.experts.opening import ExpertHealth
 from der_core.experts.protocol import Expert
-from der_core.jobs import JobState
+from der_core.jobs import JobHandle, JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
@@ -345,6 +345,28 @@ def test_a_recorded_question_asked_live_takes_the_replayed_route(trained_home: H
         job, shown = latest(ROUTE), replay(stage, question, "DER")
         assert job is not None and isinstance(job.result, Route)
         assert [(s.expert, s.label) for s in job.result.steps] == [(s.expert, s.label) for s in shown.events if isinstance(s, Step)]
+
+
+def test_how_long_a_reply_takes_is_told_from_the_recording(
+    trained_home: Home, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = {row.name: row.seconds_p50 for row in stage_of(trained_home).comparison.rows}
+    usual = route_live.usual_seconds(trained_home.run_id)
+    assert usual == {name: single[f"{name} once"] for name in ("cheap", "middling", "dear")}
+    assert usual["dear"] > usual["cheap"] > 0
+    told: list[tuple[str, float | None]] = []
+    report = JobHandle.report
+    monkeypatch.setattr(
+        JobHandle,
+        "report",
+        lambda job, fraction, eta_s, text, record=None: told.append((text, eta_s)) or report(job, fraction, eta_s, text, record),
+    )
+    routed(trained_home)
+    asking = [(text, eta_s) for text, eta_s in told if text.startswith("Asking ")]
+    assert asking and all(eta_s == usual[text.removeprefix("Asking ").split(";")[0]] for text, eta_s in asking)
+    told.clear()
+    board().wait(route_live.start_first_replies(asked_of(trained_home), "tab"), 30)
+    assert [eta_s for _, eta_s in told] == pytest.approx([sum(usual.values()), usual["middling"] + usual["dear"], usual["dear"], 0.0])
 
 
 def test_an_empty_question_asks_nobody(trained_home: Home, answering: Answering) -> None:
