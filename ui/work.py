@@ -14,6 +14,7 @@ import streamlit as st
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, StateKind, TrainConfig
 from der_core.errors import DerError
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
+from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
@@ -122,7 +123,7 @@ def start_recording(
             store = stack.enter_context(Store.open(place))
             experts: list[Expert] = stack.enter_context(open_experts(specs, options))
             replicas = {expert.spec.name: [expert] for expert in experts}
-            meta = {"command": "dashboard: Record"}
+            meta = {"command": "dashboard: Record", "versions": installed_versions(), "machine": machine()}
             summary = record(
                 store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta
             )

@@ -31,6 +31,8 @@ from der_core.records import Label, Question, Reply
 Vectors = NDArray[np.float32]
 BUSY_S = 30.0
 """How long to wait for another process that is writing to the same file."""
+LOAD_S = "load_s"
+"""The entry of a recording's meta that says how many seconds each expert's model took to load, by name."""
 _FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
 
 
@@ -64,7 +66,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What a recording holds, and `meta`: how it was made (command, versions, machine)."""
+    """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading)."""
 
     name: str
     created_utc: int
@@ -129,6 +131,20 @@ class Store:
                 "INSERT INTO recordings (name, meta, created_utc) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET meta = excluded.meta",
                 (name, merged, int(self._now())),
             )
+
+    def note_load(self, recording: str, expert: str, load_s: float) -> None:
+        """Keep in `meta` how long the model of an expert took to load, the longest of all times.
+
+        Nothing is kept of 0 or nan: the model was in memory already, or its server does not say.
+        """
+        if not load_s > 0:
+            return
+        with self._transaction() as db:
+            owner = self._recording_id(recording)
+            meta = json.loads(self._rows("SELECT meta FROM recordings WHERE id = ?", owner)[0][0])
+            known = meta.get(LOAD_S, {})
+            meta[LOAD_S] = {**known, expert: max(load_s, known.get(expert, 0.0))}
+            db.execute("UPDATE recordings SET meta = ? WHERE id = ?", (packing.to_json(meta), owner))
 
     def recordings(self) -> tuple[RecordingInfo, ...]:
         """Return what the store holds, oldest recording first."""
