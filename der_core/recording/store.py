@@ -154,6 +154,17 @@ class Store:
         with _as_recorded(self.path):
             return tuple(RecordingInfo(name, created_utc, json.loads(meta), *numbers) for name, created_utc, meta, *numbers in rows)
 
+    def states(self) -> dict[str, tuple[int, ...]]:
+        """Return for each recording by name a few numbers that change whenever its questions, experts or replies do, and only then."""
+        sums = "count(*), ifnull(sum(reply), 0)"  # the sum tells of a place that was filled anew
+        counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in ("recorded_questions", "recorded_experts"))
+        entries = dict(self._by_recording(f"SELECT recording, {sums} FROM entries GROUP BY recording"))
+        rows = self._rows(f"SELECT id, name, created_utc, {counts} FROM recordings r")
+        return {name: (owner, *numbers, *entries.get(owner, (0, 0))) for owner, name, *numbers in rows}
+
+    def _by_recording(self, sql: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        yield from ((owner, tuple(numbers)) for owner, *numbers in self._rows(sql))
+
     def add_questions(self, recording: str, questions: Sequence[Question]) -> None:
         """Add questions to a recording; those it has already stay as they are.
 
@@ -284,10 +295,10 @@ class Store:
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector, packed) VALUES (?, ?, ?, ?)", rows)
 
-    def verify(self) -> list[str]:
-        """Return what is wrong with the contents, one line each; empty if every reply is what its key says."""
+    def verify(self, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> list[str]:
+        """Return what is wrong with the contents, one line each; empty if every reply is what its key says. An error in `on_progress` ends it."""
         with self._lock, _in_words(self.path):
-            return find_problems(lambda sql: self._db.execute(sql))
+            return find_problems(lambda sql: self._db.execute(sql), on_progress)
 
     def export(self, path: str | Path, recording: str, *, vector_texts: Iterable[str] | None = None) -> None:
         """Write a compact copy that holds one recording, and the vectors of `vector_texts` (None: all vectors).
