@@ -24,7 +24,7 @@ from ui.charts_frontier import kind
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef
-from ui.loaders import baseline_evaluation, run_evaluation, run_experts, run_report, stamp
+from ui.loaders import baseline_evaluation, run_evaluation, run_experts, run_report, state_of
 from ui.parts import notice, plain, stop_with
 from ui.recording_choice import choose_recording
 from ui.run_choice import choose_run
@@ -159,7 +159,7 @@ def _of_baselines(ref: RecordingRef | None) -> Subject:
     evaluation = baseline_evaluation(ref, DEPLOYABLE)
     table = evaluation.source.table
     experts = tuple(spec.name for spec in table.experts)
-    key = f"{ref.title} {stamp(ref.file)}"
+    key = f"{ref.title} {state_of(ref)}"
     return Subject(key, "", evaluation.comparison, experts, evaluation.traced, flip_matrix(table), lambda: evaluation)
 
 

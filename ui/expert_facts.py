@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from der_core.evaluation.metrics import majority_accuracy, yes_rate
 from der_core.recording.store import LOAD_S
 from ui import charts_experts as charts
 from ui.home import RecordingRef
-from ui.loaders import Stamp, load, load_parts, recording_info, stamp
+from ui.loaders import State, load, load_parts, recording_info, state_of
 from ui.parts import DASH, duration, number, percent, plain, table_behind, with_interval
 
 BOOTSTRAP_SEED = 7
@@ -46,7 +46,7 @@ class ExpertFacts:
 
 def expert_facts(ref: RecordingRef) -> ExpertFacts:
     """Return the figures of a recording; IncompleteRecording while no question is complete, SettingsError without token counts."""
-    return _facts(ref.file, ref.name, ref.shipped, stamp(ref.file))
+    return replace(_facts(ref.file, ref.name, ref.shipped, state_of(ref)), load_s=_load_s(ref))
 
 
 def draw_facts(facts: ExpertFacts) -> None:
@@ -168,7 +168,7 @@ def _load_s(ref: RecordingRef) -> dict[str, float]:
 
 
 @st.cache_data(max_entries=8, show_spinner="Measuring the experts")
-def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
+def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
     ref = RecordingRef(path, name, shipped)
     table = load(ref)
     effects: tuple[ThresholdEffect, ...] = ()
@@ -186,7 +186,7 @@ def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
         majority=majority_accuracy(known),
         figures=expert_figures(table),
         digests={spec.name: spec.digest for spec in table.experts},
-        load_s=_load_s(ref),
+        load_s={},  # of the recording's meta, which is no part of this cache's key
         reliabilities=reliability(table),
         effects=effects,
         no_thresholds=reason,

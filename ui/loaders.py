@@ -1,4 +1,4 @@
-"""What pages read, cached: tables, runs, evaluations. Every cache is bounded and keyed by the file's state."""
+"""What pages read, cached: tables, runs, evaluations. Every cache is bounded and keyed by the state of what it read."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ from ui.home import DEMO_NAME, DEMO_STORE, RecordingRef, run_store, store_file
 Stamp = tuple[tuple[int, int], ...]
 """Size and time of change of a file and of its write-ahead log; part of a cache key."""
 
+State = tuple[int, ...]
+"""What one recording of a file holds; part of the cache keys of all that is read from it."""
+
 
 def stamp(path: Path) -> Stamp:
     """Return the state of a file, () where there is none.
@@ -46,6 +49,11 @@ def _state(place: Path) -> os.stat_result | None:
         return None
 
 
+def state_of(ref: RecordingRef) -> State:
+    """Return what a recording holds, in a few numbers; () where it is gone. Writing to others in the same file changes nothing of it."""
+    return _states(ref.file, stamp(ref.file)).get(ref.name, ())
+
+
 def recordings() -> list[RecordingRef]:
     """Return every recording this dashboard can see, the user's own first."""
     own = [RecordingRef(store_file(), info.name) for info in _infos(store_file(), stamp(store_file()))]
@@ -60,12 +68,12 @@ def recording_info(ref: RecordingRef) -> RecordingInfo | None:
 
 def recorded_experts(ref: RecordingRef) -> tuple[ExpertSpec, ...]:
     """Return the experts of a recording, in recorded order."""
-    return _experts(ref.file, ref.name, stamp(ref.file))
+    return _experts(ref.file, ref.name, state_of(ref))
 
 
 def load(ref: RecordingRef, experts: Sequence[str] | None = None) -> Table:
     """Return the table of a recording, or of some of its experts by name; raises IncompleteRecording while no question is complete."""
-    return _table(ref.file, ref.name, stamp(ref.file), _part(ref, experts))
+    return _table(ref.file, ref.name, state_of(ref), _part(ref, experts))
 
 
 def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLIT_SEED, experts: Sequence[str] | None = None) -> Parts:
@@ -130,7 +138,7 @@ def run_recording(run_id: str) -> RecordingRef | None:
     """Return the recording that a run was trained on, found by the data hash of the run's experts in it; None where it is not here (any more)."""
     wanted, names = run_report(run_id), run_experts(run_id)
     holding = (ref for ref in recordings() if _identities(wanted["experts"]) <= _identities(map(asdict, recorded_experts(ref))))
-    return next((ref for ref in holding if _hash(ref.file, ref.name, stamp(ref.file), _part(ref, names)) == wanted["data"]["hash"]), None)
+    return next((ref for ref in holding if _hash(ref.file, ref.name, state_of(ref), _part(ref, names)) == wanted["data"]["hash"]), None)
 
 
 def run_parts(run_id: str, ref: RecordingRef) -> Parts:
@@ -154,7 +162,7 @@ def keep_evaluation(root: Path, run_id: str, evaluation: Evaluation) -> None:
 
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
     """Return the held-out comparison of the baselines alone, for a recording without a run; NotEncoded before it is encoded."""
-    return _baselines(ref, stamp(ref.file), config)
+    return _baselines(ref, state_of(ref), config)
 
 
 def is_demo(ref: RecordingRef) -> bool:
@@ -170,8 +178,16 @@ def _infos(path: Path, state: Stamp) -> tuple[RecordingInfo, ...]:
         return store.recordings()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _experts(path: Path, name: str, state: Stamp) -> tuple[ExpertSpec, ...]:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _states(path: Path, state: Stamp) -> dict[str, State]:
+    if not state:
+        return {}
+    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+        return store.states()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _experts(path: Path, name: str, state: State) -> tuple[ExpertSpec, ...]:
     with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
         return store.experts(name)
 
@@ -189,13 +205,13 @@ def _identities(experts: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:  
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the recording")
-def _table(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> Table:
+def _table(path: Path, name: str, state: State, part: tuple[str, ...] | None) -> Table:
     with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
         return load_table(store, name, experts=part)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _hash(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> str:
+@st.cache_data(max_entries=64, show_spinner=False)
+def _hash(path: Path, name: str, state: State, part: tuple[str, ...] | None) -> str:
     try:
         return _table(path, name, state, part).data_hash()
     except IncompleteRecording:
@@ -238,6 +254,6 @@ def _fresh_evaluations() -> dict[tuple[str, str], Evaluation]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")
-def _baselines(ref: RecordingRef, state: Stamp, config: TrainConfig) -> Evaluation:
+def _baselines(ref: RecordingRef, state: State, config: TrainConfig) -> Evaluation:
     parts = load_parts(ref)
     return evaluate(parts, None, config, ready_encoder(ref, questions_of(parts), config))
