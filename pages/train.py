@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from der_core.config import TrainConfig
-from der_core.errors import DerError
+from der_core.config import SPLIT_SEED, TrainConfig
+from der_core.errors import DerError, SettingsError
+from der_core.evaluation.experiment import choose_splits, cut
 from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
 from ui.frame import frame
 from ui.home import RecordingRef
-from ui.loaders import load, recorded_experts
+from ui.loaders import load, recorded_experts, stamp
 from ui.parts import notice, plain, stop_with
 from ui.recording_choice import choose_part, choose_recording
 from ui.settings import suggested_name, train_settings
@@ -42,6 +43,22 @@ def read_table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
+
+
+def describe_parts(ref: RecordingRef, table: Table) -> str:
+    """Return how many questions are for learning, for choosing and for the comparison, or why they cannot be divided."""
+    try:
+        n_training, n_validation, n_test = part_sizes((ref, stamp(ref.file), tuple(spec.name for spec in table.experts)), table)
+    except SettingsError as error:
+        return plain(str(error))
+    return f"{n_training:,} to learn from, {n_validation:,} to choose thresholds by, {n_test:,} held out for the comparison."
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def part_sizes(key: Hashable, _table: Table) -> tuple[int, int, int]:
+    """Return the sizes of the parts that a training on the table named `key` will use: training, validation, held out."""
+    parts = cut(_table, choose_splits(_table.questions, SPLIT_SEED, None, None))
+    return parts.training.n_questions, parts.validation.n_questions, parts.test.n_questions
 
 
 def choose_name(suggested: str) -> str:
@@ -92,9 +109,8 @@ with stage:
     if busy:
         st.caption("One training at a time: this one has to end or be stopped before the next.")
     elif table is not None:
-        st.caption(
-            f"Learns from {table.n_questions:,} recorded questions of {plain(ref.title)}, {table.n_experts}{f' of its {n_recorded}' if is_part else ''} experts; half of them are held out for the comparison."
-        )
+        experts_told = f"{table.n_experts}{f' of its {n_recorded}' if is_part else ''} experts"
+        st.caption(f"{plain(ref.title)}, {experts_told}, {table.n_questions:,} recorded questions: {describe_parts(ref, table)}")
     if pressed and not busy:
         start(ref, experts, config, name)
     result_place = st.container()

@@ -14,7 +14,7 @@ from test_comparison import Learned
 from der_core.config import PAPER, EpisodeConfig
 from der_core.evaluation.answers import RIGHT, WRONG, Flow
 from der_core.evaluation.comparison import Comparison, Row, compare, fit_all_prices
-from der_core.evaluation.frontier import Frontier, frontier
+from der_core.evaluation.frontier import Frontier, FrontierIntervals, frontier, frontier_intervals
 from der_core.evaluation.metrics import Flips, flip_matrix
 from der_core.records import Label
 from der_core.routing.baselines import fit_reference
@@ -47,6 +47,11 @@ def compared() -> Comparison:
 @pytest.fixture(scope="module")
 def front(compared: Comparison) -> Frontier:
     return frontier(compared, "compute")
+
+
+@pytest.fixture(scope="module")
+def sure(compared: Comparison) -> FrontierIntervals:
+    return frontier_intervals(compared, "compute", np.random.default_rng(0), n=50)
 
 
 def traces(compared: Comparison, front: Frontier, *, oracles: bool = True, log_cost: bool = False) -> dict[str, dict]:
@@ -141,30 +146,35 @@ class TestScatter:
 
 
 class TestTables:
-    def test_comparison_has_a_line_a_row_and_its_figures(self, compared: Comparison, front: Frontier) -> None:
-        frame = comparison_frame(compared.rows, front).set_index("Router")
+    def test_comparison_has_a_line_a_row_and_its_figures(self, compared: Comparison, front: Frontier, sure: FrontierIntervals) -> None:
+        frame = comparison_frame(compared.rows, front, sure).set_index("Router")
         row = compared.row("majority vote")
         line = frame.loc["majority vote"]
         assert list(frame.index) == [row.name for row in compared.rows]
         assert line["Right %"] == round(100 * row.accuracy, 1)
         assert line["Cost"] == round(row.costs["compute"], 3)
         assert line["Above zero router"] == round(100 * front.above["majority vote"], 1)
+        above = sure.above["majority vote"]
+        assert (line["Above from"], line["Above to"]) == (round(100 * above.low, 1), round(100 * above.high, 1))
         assert frame.loc["oracle, one step", "Kind"] == "oracle"
 
-    def test_no_data_is_empty_not_zero(self, compared: Comparison, front: Frontier) -> None:
-        frame = comparison_frame(compared.rows, front).set_index("Router")
+    def test_no_data_is_empty_not_zero(self, compared: Comparison, front: Frontier, sure: FrontierIntervals) -> None:
+        frame = comparison_frame(compared.rows, front, sure).set_index("Router")
         (constant,) = (row.name for row in compared.rows if row.family == "constant")
-        assert np.isnan(frame.loc[constant, "Above zero router"])
+        assert np.isnan(frame.loc[constant, "Above zero router"]) and np.isnan(frame.loc[constant, "Above from"])
 
-    def test_ranking_writes_intervals_in_words(self, compared: Comparison, front: Frontier) -> None:
+    def test_ranking_writes_intervals_in_words(self, compared: Comparison, front: Frontier, sure: FrontierIntervals) -> None:
         row = compared.deployable[0]
-        line = ranking_frame(compared.deployable, front).iloc[0]
+        line = ranking_frame(compared.deployable, front, sure).iloc[0]
         assert line["Router"] == row.name
         assert line["95 % interval"] == f"{100 * row.low:.1f} to {100 * row.high:.1f}"
+        lines = ranking_frame(compared.deployable, front, sure).set_index("Router")["Above, 95 %"]
+        above = sure.above["majority vote"]
+        assert lines["majority vote"] == f"{100 * above.low:+.1f} to {100 * above.high:+.1f}"
 
-    def test_a_tiny_p_is_not_nothing(self, compared: Comparison, front: Frontier) -> None:
+    def test_a_tiny_p_is_not_nothing(self, compared: Comparison, front: Frontier, sure: FrontierIntervals) -> None:
         row = replace(compared.row("DER"), mcnemar_p=1e-9)
-        assert ranking_frame([row], front).iloc[0]["p"] == "< 0.001"
+        assert ranking_frame([row], front, sure).iloc[0]["p"] == "< 0.001"
 
 
 class TestShares:
@@ -215,6 +225,8 @@ class TestFlips:
     def test_won_goes_right_and_lost_goes_left(self) -> None:
         (line,) = flips_frame([Flips("a", "wrong", 20, 1, 4, 10, 5, 12)]).to_dict("records")
         assert (line["Won %"], line["Lost %"], line["Net questions"], line["Copied %"]) == (5.0, -20.0, -3, 60.0)
+        # Wilson, 95 %: 1 of 20 is 0.9 to 23.6 %, 4 of 20 is 8.1 to 41.6 %.
+        assert [line[f"{side} %"] for side in ("Won from", "Won to", "Lost from", "Lost to")] == [0.9, 23.6, -41.6, -8.1]
 
     def test_what_was_never_recorded_has_no_bar_but_a_line(self) -> None:
         flips = flip_matrix(make_table(np.full((4, 2), Label.YES)[:, :]))

@@ -167,6 +167,12 @@ class TestHeadline:
         assert found.startswith("A simple baseline wins: expert0 once (80.0 % right, 1.00 calls). DER (60.0 % right")
         assert "is significantly worse than the best single expert" in found
 
+    def test_the_best_baseline_of_many_was_chosen_in_hindsight(self) -> None:
+        routers = [*(single(["expert0", "expert1"], expert, EpisodeConfig(t_max=1)) for expert in range(2)), Learned(2)]
+        source = self.skills(120, 160, 100)
+        found = compare(routers, source, PAPER, {}, Reference("expert0 once", Label.YES), np.random.default_rng(0)).headline()
+        assert found.startswith("A simple baseline, chosen in hindsight, wins: expert1 once (80.0 % right, 1.00 calls). DER (50.0 % right")
+
     def test_a_difference_that_may_be_chance(self) -> None:
         found = comparison(self.skills(160, 158), Learned(1)).headline()
         assert "is not significantly different from the best single expert" in found

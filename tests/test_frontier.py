@@ -10,8 +10,9 @@ import pytest
 from random_tables import random_source
 
 from der_core.config import PAPER, EpisodeConfig
-from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
-from der_core.evaluation.frontier import Hull, concave_hull, frontier, pareto_set
+from der_core.evaluation.comparison import Comparison, compare, compare_two, fit_all_prices
+from der_core.evaluation.frontier import Hull, concave_hull, frontier, frontier_intervals, pareto_set
+from der_core.evaluation.statistics import Difference, bootstrap_means, mcnemar_exact, paired_bootstrap
 from der_core.routing.baselines import fit_reference
 from der_core.routing.baselines.oracles import oracle_one_step
 from der_core.routing.baselines.orders import majority_vote, refining, single
@@ -164,3 +165,49 @@ class TestFrontier:
         for mode in compared.rows[0].costs:
             found = frontier(compared, mode)
             assert math.isnan(found.aiq) or found.aiq >= found.zero_aiq - 1e-12
+
+
+class TestIntervals:
+    def test_they_are_percentiles_of_the_frontier_of_each_resample(self, compared: Comparison) -> None:
+        found = frontier_intervals(compared, "compute", np.random.default_rng(5), n=40)
+        names = [row.name for row in compared.rows]
+        columns = [np.column_stack([compared.rollouts[name].correct for name in names]), compared.question_costs["compute"]]
+        slow = [
+            self.slow(compared, sample) for sample in bootstrap_means(np.hstack(columns), compared.groups, np.random.default_rng(5), 40)
+        ]
+        for told, which in ((found.zero_aiq, 0), (found.aiq, 1), (found.above["majority vote"], 2)):
+            assert (told.low, told.high) == pytest.approx(np.quantile([figures[which] for figures in slow], [0.025, 0.975]))
+
+    def slow(self, compared: Comparison, sample: np.ndarray) -> tuple[float, float, float]:
+        """Heights of both hulls, and the vote's above the first, by the ends of ranges and means over a fine grid."""
+        right, cost = sample[: len(compared.rows)], sample[len(compared.rows) :]
+        zero = concave_hull(cost[:3], right[:3])
+        own = [place for place, row in enumerate(compared.rows) if not row.oracle]
+        vote = next(place for place, row in enumerate(compared.rows) if row.name == "majority vote")
+        ends = min(cost[:3]), max(cost[:3])
+        return (
+            zero.mean_quality(*ends),
+            concave_hull(cost[own], right[own]).mean_quality(*ends),
+            right[vote] - zero.quality_at(cost[vote]),
+        )
+
+    def test_costs_by_question_average_to_those_of_the_rows(self, compared: Comparison) -> None:
+        for mode, costs in compared.question_costs.items():
+            assert costs.mean(axis=0).tolist() == pytest.approx([row.costs[mode] for row in compared.rows])
+
+    def test_the_gain_cannot_fall_below_nothing(self, compared: Comparison) -> None:
+        gain, point = frontier_intervals(compared, "tokens", np.random.default_rng(5)).gain, frontier(compared, "tokens")
+        assert gain.value == point.aiq - point.zero_aiq
+        assert 0 <= gain.low <= gain.value <= gain.high
+
+    def test_what_has_no_figure_has_no_interval(self, compared: Comparison) -> None:
+        (constant,) = (row.name for row in compared.rows if row.family == "constant")
+        assert math.isnan(frontier_intervals(compared, "compute", np.random.default_rng(5), n=10).above[constant].low)
+
+    def test_two_routers_are_compared_with_one_another(self, compared: Comparison) -> None:
+        pair = compare_two(compared, "majority vote", "expert0 once", np.random.default_rng(5))
+        vote, first = (compared.rollouts[name].correct for name in ("majority vote", "expert0 once"))
+        assert pair.difference == paired_bootstrap(vote, first, compared.groups, np.random.default_rng(5))
+        assert pair.difference.value == pytest.approx(vote.mean() - first.mean())
+        assert pair.mcnemar_p == mcnemar_exact(vote, first)
+        assert compare_two(compared, "majority vote", "majority vote", np.random.default_rng(5)).difference == Difference(0, 0, 0)

@@ -134,3 +134,23 @@ def test_every_public_figure_is_in_the_dictionary() -> None:
     text = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
     public = [name for name, value in vars(metrics).items() if callable(value) and getattr(value, "__module__", "") == metrics.__name__]
     assert [name for name in public if not name.startswith("_") and f"`{name}`" not in text and f"metrics.{name}" not in text] == []
+
+
+class TestSmoothing:
+    def test_no_smoothing_changes_nothing(self) -> None:
+        assert metrics.smooth([1.0, 5.0, 2.0], 0.0) == [1.0, 5.0, 2.0]
+
+    def test_smoothing_is_not_drawn_to_zero_at_its_start(self) -> None:
+        assert metrics.smooth([4.0, 4.0, 4.0], 0.9) == pytest.approx([4.0, 4.0, 4.0])
+        assert metrics.smooth([1.0, 2.0], 0.5) == pytest.approx([1.0, (0.5 * 1 + 1 * 2) / 1.5])
+
+    def test_smoothing_is_the_weighted_mean_of_all_values_so_far(self) -> None:
+        values, weight = np.random.default_rng(0).normal(size=30), 0.8
+        slow = [np.average(values[: n + 1], weights=weight ** np.arange(n, -1, -1)) for n in range(len(values))]
+        assert metrics.smooth(values.tolist(), weight) == pytest.approx(slow)
+
+    def test_missing_values_stay_missing_and_move_nothing(self) -> None:
+        smoothed = metrics.smooth([math.nan, 1.0, math.nan, 2.0], 0.5)
+        assert math.isnan(smoothed[0]) and math.isnan(smoothed[2])
+        assert [smoothed[1], smoothed[3]] == pytest.approx(metrics.smooth([1.0, 2.0], 0.5))
+        assert metrics.smooth([], 0.5) == []

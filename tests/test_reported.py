@@ -14,10 +14,10 @@ from trained_routers import QUICK_DEPLOYABLE
 from der_core.config import DEPLOYABLE
 from der_core.errors import ReportError
 from der_core.evaluation.experiment import Evaluation, choose_splits, cut, evaluate, report
-from der_core.evaluation.frontier import frontier
+from der_core.evaluation.frontier import INTERVAL_SEED, frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.report import Json
-from der_core.evaluation.reported import reported_comparison, reported_flips
+from der_core.evaluation.reported import reported_comparison, reported_flips, reported_intervals
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,18 @@ def test_where_routers_stand_is_the_same(evaluation: Evaluation, written: Json) 
 
 def test_flips_are_read_back(evaluation: Evaluation, written: Json) -> None:
     assert reported_flips(written) == flip_matrix(evaluation.source.table)
+
+
+def test_intervals_are_read_back_and_missing_in_reports_of_earlier_versions(evaluation: Evaluation, written: Json) -> None:
+    read = reported_intervals(written)
+    assert set(read) == set(evaluation.comparison.rows[0].costs)
+    made = frontier_intervals(evaluation.comparison, "tokens", np.random.default_rng(INTERVAL_SEED))
+    np.testing.assert_equal(asdict(read["tokens"]), asdict(made))
+    del written["frontier"]
+    assert reported_intervals(written) == {}
+    written["frontier"] = {"tokens": {"aiq": 1}}
+    with pytest.raises(ReportError, match="intervals of this report"):
+        reported_intervals(written)
 
 
 @pytest.mark.parametrize("spoil", [lambda r: r["results"].pop("deployable"), lambda r: r["results"]["oracle"][0].pop("stop")])

@@ -14,6 +14,7 @@ from der_core.config import DEPLOYABLE, PAPER, EpisodeConfig, RewardConfig, Shap
 from der_core.errors import SettingsError
 from der_core.evaluation.comparison import compare
 from der_core.evaluation.reward_lab import BestRoutes, Liking, best_orders, best_routes, sweep, with_weight
+from der_core.evaluation.statistics import wilson_interval
 from der_core.records import Label
 from der_core.routing.baselines import build_baselines, fit_reference
 from der_core.routing.baselines.pickers import Part
@@ -49,6 +50,7 @@ def test_a_detour_counts_only_where_there_was_a_straight_way() -> None:
     assert seen.calls == 2.0
     assert seen.accuracy == 1.0
     assert seen.wrong_first == 0.5
+    assert seen.wrong_first_interval == wilson_interval(1, 2)
 
 
 def test_giving_up_is_no_detour() -> None:

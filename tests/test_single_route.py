@@ -16,7 +16,7 @@ from trained_routers import ENCODER, QUICK_DEPLOYABLE, QUICK_PAPER, changed, unt
 from der_core.config import EpisodeConfig, RewardConfig, TrainConfig
 from der_core.errors import ExpertError
 from der_core.evaluation.rollout import rollout
-from der_core.evaluation.single_route import best_route, first_replies, retrace
+from der_core.evaluation.single_route import BestRoute, best_route, first_replies, retrace
 from der_core.recording.table import Table
 from der_core.records import Label, Question, Route, Step
 from der_core.routing.baselines import Baseline, Part, build_baselines
@@ -122,6 +122,12 @@ def test_first_replies_are_those_after_no_answer() -> None:
         np.testing.assert_allclose([reply.cost for reply in replies], source.costs[row, :, 0])
         np.testing.assert_allclose([reply.seconds for reply in replies], source.seconds[row, :, 0])
         assert [reply.quality for reply in replies] == source.quality[row, :, 0].tolist()
+
+
+def test_what_a_route_lost_is_told_against_the_best_one() -> None:
+    best = BestRoute(("a",), (Label.YES,), True, 1.5, 3.0, "")
+    assert best.cost_lost(1.25) == -0.25
+    assert best.value_lost(1.0) == 2.0
 
 
 def test_first_replies_need_no_gold_answer() -> None:

@@ -310,6 +310,23 @@ def test_a_newer_schema_is_refused(opened: Store):
         Store.open(opened.path)
 
 
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path):
+    opened, start = [], threading.Barrier(8)
+
+    def open_one(place: Path):
+        start.wait()
+        with Store.open(place) as own:
+            opened.append(own.recordings())
+
+    for attempt in range(5):
+        threads = [threading.Thread(target=open_one, args=(tmp_path / f"{attempt}.db",)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert opened == [()] * 40
+
+
 def test_an_older_file_is_brought_up_to_date(opened: Store, monkeypatch: pytest.MonkeyPatch):
     opened.close()
     monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE faults ADD COLUMN host TEXT;"))

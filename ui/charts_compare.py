@@ -84,7 +84,7 @@ def flows_frame(flows: Sequence[Flow]) -> pd.DataFrame:
 
 def flips_chart(flips: Sequence[Flips], text_size: int = TEXT_SIZE) -> Option:
     """Return what seeing an answer does to each expert: share of questions won (to the right) and lost (to the left)."""
-    detail = ["Won %", "Lost %", "Net questions", "Copied %", "Questions"]
+    detail = ["Won %", "Won from %", "Won to %", "Lost %", "Lost from %", "Lost to %", "Net questions", "Copied %", "Questions"]
     bars = (("Lost: right before, wrong after", "Lost %", _LOST), ("Won: wrong before, right after", "Won %", _WON))
     series = [
         {
@@ -107,7 +107,7 @@ def flips_chart(flips: Sequence[Flips], text_size: int = TEXT_SIZE) -> Option:
 
 
 def flips_frame(flips: Sequence[Flips]) -> pd.DataFrame:
-    """Return the flip matrix as a table; shares are of the questions of the line."""
+    """Return the flip matrix as a table; shares are of the questions of the line, with 95 % Wilson intervals."""
     return pd.DataFrame([_flips_row(row) for row in flips])
 
 
@@ -117,6 +117,10 @@ def _flips_row(row: Flips) -> dict[str, object]:
         "Case": f"{row.expert}, shown {row.shown}",
         "Won %": share["wrong_to_right"],
         "Lost %": None if share["right_to_wrong"] is None else -share["right_to_wrong"],
+        "Won from %": _percent(row.won.low),
+        "Won to %": _percent(row.won.high),
+        "Lost from %": _percent(-row.lost.high),
+        "Lost to %": _percent(-row.lost.low),
         "Net questions": row.net,
         "Copied %": _percent(row.copy_rate),
         "Questions": row.n,

@@ -13,9 +13,8 @@ from ui.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
 
-_FONT = 14
-_TITLE = {"left": 0, "top": 6, "textStyle": {"fontSize": 16}}
-_GRID = {"left": 40, "right": 28, "top": 84, "bottom": 44, "containLabel": True}
+TEXT_SIZE = 14
+"""Pixels."""
 _ROOM = 1.4
 _AFTER_YES, _AFTER_NO = "#56B4E9", "#D55E00"
 
@@ -29,14 +28,26 @@ def _rounded(value: float, digits: int) -> float | None:
     return None if math.isnan(value) else round(value, digits)
 
 
-def _axis(name: str, **more: Any) -> Option:  # Any: ECharts values
+def _frame(title: str, text_size: int) -> Option:
+    """What all these charts have: a title, and room for it and for a legend under it."""
+    return {
+        "title": {"text": title, "left": 0, "top": 6, "textStyle": {"fontSize": text_size + 2}},
+        "grid": {"left": 40, "right": 28, "top": 6 * text_size, "bottom": 16 + 2 * text_size, "containLabel": True},
+    }
+
+
+def _legend(text_size: int) -> Option:
+    return {"top": 8 + 2 * text_size, "left": 0, "textStyle": {"fontSize": text_size}}
+
+
+def _axis(name: str, text_size: int, **more: Any) -> Option:  # Any: ECharts values
     return {
         "type": "value",
         "name": name,
         "nameLocation": "middle",
-        "nameGap": 34,
-        "nameTextStyle": {"fontSize": _FONT},
-        "axisLabel": {"fontSize": _FONT},
+        "nameGap": 20 + text_size,
+        "nameTextStyle": {"fontSize": text_size},
+        "axisLabel": {"fontSize": text_size},
         **more,
     }
 
@@ -69,12 +80,13 @@ def _figures_row(row: ExpertFigures) -> dict[str, object]:
     }
 
 
-def accuracy_chart(figures: Sequence[ExpertFigures], majority: float) -> Option:
+def accuracy_chart(figures: Sequence[ExpertFigures], majority: float, text_size: int = TEXT_SIZE) -> Option:
     """Return accuracy with its 95 % interval against median seconds, one point an expert; `majority` is a line across."""
     frame = figures_frame(figures)
     points = {
         "type": "scatter",
         "symbolSize": 18,
+        "z": 3,  # above the intervals, or one runs through the name of its neighbour
         "colorBy": "data",
         "color": [expert_colour(index) for index in range(len(figures))],
         "encode": {"x": "Median s", "y": "Right %", "itemName": "Expert", "tooltip": list(frame.columns[1:])},
@@ -83,20 +95,20 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float) -> Option:
             "position": "right",
             "distance": 12,
             "formatter": "{b}",
-            "color": "inherit",
-            "fontSize": _FONT,
+            "fontSize": text_size,
             "fontWeight": "bold",
         },
         "labelLayout": {"moveOverlap": "shiftY"},
-        "markLine": _across(_percent(majority)),
+        "markLine": _across(_percent(majority), text_size),
     }
+    frame_of_chart = _frame("Accuracy against time, each expert alone", text_size)
     return {
-        "title": {**_TITLE, "text": "Accuracy against time, each expert alone"},
+        **frame_of_chart,
         "tooltip": {"trigger": "item", "confine": True},
-        "grid": {**_GRID, "right": 72},
+        "grid": {**frame_of_chart["grid"], "right": 16 + 4 * text_size},
         "dataset": {"source": frame},
-        "xAxis": _axis("median seconds of a first reply, without loading", min=0, max=_room_for_labels(figures)),
-        "yAxis": _axis("right, % of questions", scale=True, nameGap=48),
+        "xAxis": _axis("median seconds of a first reply, without loading", text_size, min=0, max=_room_for_labels(figures)),
+        "yAxis": _axis("right, % of questions", text_size, scale=True, nameGap=34 + text_size),
         "series": [points, *(_interval(row, index) for index, row in enumerate(figures))],
     }
 
@@ -122,8 +134,8 @@ def _interval(row: ExpertFigures, index: int) -> Option:
     }
 
 
-def _across(height: float | None) -> Option:
-    label = {"formatter": "more\nfrequent\nanswer", "position": "end", "color": QUIET, "lineHeight": _FONT}
+def _across(height: float | None, text_size: int) -> Option:
+    label = {"formatter": "more\nfrequent\nanswer", "position": "end", "color": QUIET, "fontSize": text_size - 2, "lineHeight": text_size}
     line = {"type": "dashed", "color": QUIET}
     return {"silent": True, "symbol": "none", "lineStyle": line, "label": label, "data": [] if height is None else [{"yAxis": height}]}
 
@@ -159,7 +171,7 @@ def reliability_frame(reliabilities: Sequence[Reliability]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reliability_chart(reliabilities: Sequence[Reliability]) -> Option:
+def reliability_chart(reliabilities: Sequence[Reliability], text_size: int = TEXT_SIZE) -> Option:
     """Return how often yes was right against P(yes), one line an expert; on the diagonal P(yes) means what it says."""
     frames = [reliability_frame([row]) for row in reliabilities]
     shown = ["Mean P(yes)", "Yes is right %", "95 % from", "95 % to", "Replies"]
@@ -183,13 +195,12 @@ def reliability_chart(reliabilities: Sequence[Reliability]) -> Option:
         "tooltip": {"show": False},
     }
     return {
-        "title": {**_TITLE, "text": "Does P(yes) mean what it says?"},
+        **_frame("Does P(yes) mean what it says?", text_size),
         "tooltip": {"trigger": "item", "confine": True},
-        "legend": {"top": 36, "left": 0, "textStyle": {"fontSize": _FONT}, "type": "scroll", "data": [row.expert for row in reliabilities]},
-        "grid": _GRID,
+        "legend": {**_legend(text_size), "type": "scroll", "data": [row.expert for row in reliabilities]},
         "dataset": [{"source": frame} for frame in frames],
-        "xAxis": _axis("mean P(yes) of the replies in a bin", min=0, max=1),
-        "yAxis": _axis("yes is right, % of those", min=0, max=100, nameGap=48),
+        "xAxis": _axis("mean P(yes) of the replies in a bin", text_size, min=0, max=1),
+        "yAxis": _axis("yes is right, % of those", text_size, min=0, max=100, nameGap=34 + text_size),
         "series": [*lines, diagonal],
     }
 
@@ -209,20 +220,19 @@ def influence_frame(figures: Sequence[ExpertFigures]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def influence_chart(figures: Sequence[ExpertFigures]) -> Option:
+def influence_chart(figures: Sequence[ExpertFigures], text_size: int = TEXT_SIZE) -> Option:
     """Return the share of replies that change once another answer is shown, two bars an expert."""
     bars = [
         {"name": column, "type": "bar", "color": colour, "encode": {"x": "Expert", "y": column}, "barMaxWidth": 44}
         for column, colour in (("after a yes %", _AFTER_YES), ("after a no %", _AFTER_NO))
     ]
     return {
-        "title": {**_TITLE, "text": "Swayed by another's answer"},
+        **_frame("Swayed by another's answer", text_size),
         "tooltip": {"trigger": "axis", "confine": True},
-        "legend": {"top": 36, "left": 0, "textStyle": {"fontSize": _FONT}},
-        "grid": _GRID,
+        "legend": _legend(text_size),
         "dataset": {"source": influence_frame(figures)},
-        "xAxis": {"type": "category", "axisLabel": {"interval": 0, "fontSize": _FONT, "overflow": "truncate", "width": 110}},
-        "yAxis": _axis("replies that change, %", min=0, nameGap=48),
+        "xAxis": {"type": "category", "axisLabel": {"interval": 0, "fontSize": text_size, "overflow": "truncate", "width": 8 * text_size}},
+        "yAxis": _axis("replies that change, %", text_size, min=0, nameGap=34 + text_size),
         "series": bars,
     }
 

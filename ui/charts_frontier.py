@@ -12,7 +12,8 @@ import pandas as pd
 
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
-from der_core.evaluation.frontier import Frontier
+from der_core.evaluation.frontier import Frontier, FrontierIntervals
+from der_core.evaluation.statistics import Interval
 from ui.label_places import Box, Type, place_labels
 from ui.palette import QUIET, expert_colour
 
@@ -92,12 +93,12 @@ def important(comparison: Comparison) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*learned, *singles, comparison.deployable[0].name, *ceiling]))
 
 
-def comparison_frame(rows: Sequence[Row], frontier: Frontier) -> pd.DataFrame:
+def comparison_frame(rows: Sequence[Row], frontier: Frontier, intervals: FrontierIntervals) -> pd.DataFrame:
     """Return every figure of `rows` as a table for people, one line a router."""
-    return pd.DataFrame([_frame_row(row, frontier) for row in rows])
+    return pd.DataFrame([_frame_row(row, frontier, intervals.above[row.name]) for row in rows])
 
 
-def _frame_row(row: Row, frontier: Frontier) -> dict[str, object]:
+def _frame_row(row: Row, frontier: Frontier, above: Interval) -> dict[str, object]:
     return {
         "Router": row.name,
         "Kind": kind(row),
@@ -112,6 +113,8 @@ def _frame_row(row: Row, frontier: Frontier) -> dict[str, object]:
         "Calls": _rounded(row.calls, 2),
         "Cost": _rounded(row.costs[frontier.mode], 3),
         "Above zero router": _percent(frontier.above[row.name]),
+        "Above from": _percent(above.low),
+        "Above to": _percent(above.high),
         "Cost, zero router": _rounded(frontier.equal_cost[row.name], 3),
         "Undominated": row.name in frontier.pareto,
         "Balanced %": _percent(row.balanced_accuracy),
@@ -125,12 +128,12 @@ def _frame_row(row: Row, frontier: Frontier) -> dict[str, object]:
     }
 
 
-def ranking_frame(rows: Sequence[Row], frontier: Frontier) -> pd.DataFrame:
+def ranking_frame(rows: Sequence[Row], frontier: Frontier, intervals: FrontierIntervals) -> pd.DataFrame:
     """Return the ranking as it is read: the figures that decide, intervals in words."""
-    return pd.DataFrame([_ranking_row(row, frontier) for row in rows])
+    return pd.DataFrame([_ranking_row(row, frontier, intervals.above[row.name]) for row in rows])
 
 
-def _ranking_row(row: Row, frontier: Frontier) -> dict[str, object]:
+def _ranking_row(row: Row, frontier: Frontier, above: Interval) -> dict[str, object]:
     gap = row.difference
     return {
         "Router": row.name,
@@ -143,6 +146,7 @@ def _ranking_row(row: Row, frontier: Frontier) -> dict[str, object]:
         "Calls": _rounded(row.calls, 2),
         "Cost": _rounded(row.costs[frontier.mode], 2),
         "Above zero router": _percent(frontier.above[row.name]),
+        "Above, 95 %": "" if math.isnan(above.low) else f"{100 * above.low:+.1f} to {100 * above.high:+.1f}",
         "Balanced %": _percent(row.balanced_accuracy),
         "Says yes %": _percent(row.yes_rate),
         "Median s": _rounded(row.seconds_p50, 2),

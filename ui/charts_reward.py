@@ -39,6 +39,7 @@ PANELS = (
     Panel("Right %", _RIGHT, is_share=True),
     Panel("Cost per question", "#009E73"),
     Panel("Calls per question", "#CC79A7"),
+    Panel("Stops early %", "#56B4E9", is_share=True),
     Panel("Wrong first %", _DETOUR, is_share=True),
 )
 """From top to bottom."""
@@ -128,6 +129,8 @@ def sweep_frame(weight: Weight, values: Sequence[float], points: Sequence[BestRo
             "Calls per question": round(point.calls, 4),
             "Stops early %": round(100 * point.stopped_early, 2),
             "Wrong first %": round(100 * point.wrong_first, 2),
+            "Wrong first from %": round(100 * point.wrong_first_interval.low, 2),
+            "Wrong first to %": round(100 * point.wrong_first_interval.high, 2),
             "Mean return": round(point.mean_return, 4),
         }
         for value, point in zip(values, points, strict=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ui.charts_training import STEPS, Curve, Option, curves_frame
+from der_core.evaluation.metrics import smooth
+from ui.charts_training import STEPS, TEXT_SIZE, Curve, Option, curves_frame
 from ui.palette import EXPERTS
 
 DASHES = ("solid", "dashed", "dotted", [10, 3, 2, 3], [2, 6])
@@ -31,24 +32,6 @@ class RunCurves:
         return cls(name, curves_frame(points, [expert["name"] for expert in report["experts"]]))
 
 
-def smooth(values: Sequence[float], weight: float) -> list[float]:
-    """Return the exponential moving average of `values`, without the pull towards 0 that it starts with.
-
-    `weight` in [0, 1) is what each average keeps of the one before; 0 changes nothing. A missing value (nan)
-    stays missing and moves nothing. Formula: s_t = w s_{t-1} + (1 - w) v_t with s_{-1} = 0, shown as
-    s_t / (1 - w^n) after n values.
-    """
-    smoothed: list[float] = []
-    average, count = 0.0, 0
-    for value in values:
-        if math.isnan(value):
-            smoothed.append(math.nan)
-            continue
-        average, count = weight * average + (1 - weight) * value, count + 1
-        smoothed.append(average / (1 - weight**count))
-    return smoothed
-
-
 def overlay_frame(runs: Sequence[RunCurves], curve: Curve, weight: float) -> pd.DataFrame:
     """Return one curve of all runs as a table for people: raw and smoothed, one row a rollout and run."""
     parts = [
@@ -65,30 +48,52 @@ def overlay_frame(runs: Sequence[RunCurves], curve: Curve, weight: float) -> pd.
     return pd.concat(parts, ignore_index=True)
 
 
-def overlay_chart(runs: Sequence[RunCurves], curve: Curve, weight: float) -> Option:
+def overlay_chart(runs: Sequence[RunCurves], curve: Curve, weight: float, text_size: int = TEXT_SIZE) -> Option:
     """Return one curve of all runs over the PPO steps: smoothed and strong, with the raw one faint behind it."""
     frame, smoothed = overlay_frame(runs, curve, weight), f"{curve.column} smoothed"
-    series: list[Option] = []
+    text, series = {"fontSize": text_size}, list[Option]()
     for index, run in enumerate(runs):
         if weight > 0:
             series.append(_line(run, index, curve.column, faint=True))
         series.append(_line(run, index, smoothed, faint=False))
     return {
-        "title": {"text": curve.title, "subtext": curve.unit, "left": 0, "top": 4, "itemGap": 6, "textStyle": {"fontSize": 15}},
+        "title": {
+            "text": curve.title,
+            "subtext": curve.unit,
+            "left": 0,
+            "top": 4,
+            "itemGap": 6,
+            "textStyle": {"fontSize": text_size + 3},
+            "subtextStyle": text,
+        },
         "legend": {
             "bottom": 0,
             "left": 0,
             "data": [run.name for run in runs],
             "itemWidth": 36,
-            "textStyle": {"width": 130, "overflow": "truncate"},
+            "textStyle": {**text, "width": 11 * text_size, "overflow": "truncate"},
         },
         "tooltip": {"trigger": "axis", "confine": True},
-        "grid": {"left": 4, "right": 24, "top": 62, "bottom": 44 + 24 * math.ceil(len(runs) / 2), "containLabel": True},
+        "grid": {"left": 4, "right": 24, "top": 26 + 3 * text_size, "bottom": _below(len(runs), text_size), "containLabel": True},
         "dataset": [{"source": frame[frame["Run"] == run.name].drop(columns="Run")} for run in runs],
-        "xAxis": {"type": "value", "name": STEPS, "nameLocation": "middle", "nameGap": 26, "min": 0, "splitNumber": 4},
-        "yAxis": {"type": "value", "scale": True, "splitNumber": 4},
+        "xAxis": {
+            "type": "value",
+            "name": STEPS,
+            "nameLocation": "middle",
+            "nameGap": 14 + text_size,
+            "nameTextStyle": text,
+            "axisLabel": text,
+            "min": 0,
+            "splitNumber": 4,
+        },
+        "yAxis": {"type": "value", "scale": True, "splitNumber": 4, "axisLabel": text},
         "series": series,
     }
+
+
+def _below(n_runs: int, text_size: int) -> int:
+    """Room for the steps and for a legend of two runs a line."""
+    return 8 + 3 * text_size + 2 * text_size * math.ceil(n_runs / 2)
 
 
 def _line(run: RunCurves, index: int, column: str, *, faint: bool) -> Option:

@@ -16,6 +16,8 @@ Point = CurvePoint | Mapping[str, Any]
 """A rollout of PPO, fresh from training or as a report keeps it."""
 
 STEPS = "PPO steps"
+TEXT_SIZE = 12
+"""Pixels."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def share_column(expert: str) -> str:
     return f"{expert}, % of calls"
 
 
-def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int) -> Option:
+def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int, text_size: int = TEXT_SIZE) -> Option:
     """Return one curve over the PPO steps; the axis reaches to the planned end, so that the curve grows into it."""
     line = {
         "type": "line",
@@ -78,10 +80,11 @@ def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int) -> Option:
         "lineStyle": {"width": 2.5},
         "color": EXPERTS[0],
     }
-    return {**_base(curve.title, curve.unit, total_steps), "dataset": {"source": frame[[STEPS, curve.column]]}, "series": [line]}
+    base = _base(curve.title, curve.unit, total_steps, text_size)
+    return {**base, "dataset": {"source": frame[[STEPS, curve.column]]}, "series": [line]}
 
 
-def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int) -> Option:
+def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int, text_size: int = TEXT_SIZE) -> Option:
     """Return how the calls are shared among the experts, stacked to 100 %."""
     columns = [share_column(name) for name in experts]
     areas = [
@@ -97,18 +100,19 @@ def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int) 
         }
         for index, name in enumerate(experts)
     ]
-    option = _base("Expert shares", "% of the calls", total_steps)
+    option = _base("Expert shares", "% of the calls", total_steps, text_size)
     option["yAxis"] |= {"min": 0, "max": 100, "scale": False}
-    option["grid"] |= {"bottom": 66}
+    option["grid"] |= {"bottom": 6 + 5 * text_size}
     return {
         **option,
-        "legend": {"bottom": 0, "left": 0, "icon": "roundRect", "itemWidth": 12, "itemGap": 8},
+        "legend": {"bottom": 0, "left": 0, "icon": "roundRect", "itemWidth": 12, "itemGap": 8, "textStyle": {"fontSize": text_size}},
         "dataset": {"source": frame[[STEPS, *columns]]},
         "series": areas,
     }
 
 
-def _base(title: str, unit: str, total_steps: int) -> Option:
+def _base(title: str, unit: str, total_steps: int, text_size: int) -> Option:
+    text = {"fontSize": text_size}
     return {
         "title": {
             "text": title,
@@ -116,21 +120,23 @@ def _base(title: str, unit: str, total_steps: int) -> Option:
             "left": 0,
             "top": 4,
             "itemGap": 6,
-            "textStyle": {"fontSize": 15},
-            "subtextStyle": {"fontSize": 12},
+            "textStyle": {"fontSize": text_size + 3},
+            "subtextStyle": text,
         },
         "tooltip": {"trigger": "axis", "confine": True},
-        "grid": {"left": 4, "right": 24, "top": 62, "bottom": 38, "containLabel": True},
+        "grid": {"left": 4, "right": 24, "top": 26 + 3 * text_size, "bottom": 2 + 3 * text_size, "containLabel": True},
         "xAxis": {
             "type": "value",
             "name": STEPS,
             "nameLocation": "middle",
-            "nameGap": 26,
+            "nameGap": 14 + text_size,
+            "nameTextStyle": text,
+            "axisLabel": text,
             "min": 0,
             "max": total_steps,
             "splitNumber": 3,
         },
-        "yAxis": {"type": "value", "scale": True, "splitNumber": 3},
+        "yAxis": {"type": "value", "scale": True, "splitNumber": 3, "axisLabel": text},
         "animationDurationUpdate": 400,
     }
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 from der_core.evaluation.answers import Answer
 from ui.charts_frontier import kind
-from ui.compare_subject import ALONE, Subject, answers_of, choose_router, chosen_answers
-from ui.parts import empty_state, plain, show_text, with_interval
+from ui.compare_subject import ALONE, Subject, answers_of, choose_router, chosen_answers, pair_of
+from ui.parts import empty_state, plain, points, show_text, with_interval
 
 _OUTCOMES = ["All", "Wrong", "Right"]
 _MANY, _LIST_HEIGHT = 10, 430
@@ -83,13 +83,20 @@ def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
 
 
 def _describe(subject: Subject, router: str, second: str) -> None:
-    """Say how right the chosen routers are, with interval and kind."""
+    """Say how right the chosen routers are, with interval and kind, and how far the first is from the second."""
     for name in (router, second):
         if name != ALONE:
             row = subject.comparison.row(name)
             st.markdown(
                 f"{plain(name)} :small[({kind(row)})]: {with_interval(row.accuracy, row.low, row.high)} right, {row.calls:.2f} calls a question"
             )
+    if second not in (ALONE, router):
+        pair = pair_of(subject, router, second)
+        gap, verdict = pair.difference, "significant" if pair.differs else "not significant"
+        st.markdown(
+            f"{plain(router)} less {plain(second)}, paired by question: **{points(gap.value)} points** "
+            f"[{points(gap.low)}, {points(gap.high)}], exact McNemar p = {pair.mcnemar_p:.2g}: {verdict}"
+        )
 
 
 def questions_frame(listed: dict[str, list[Answer]]) -> pd.DataFrame:

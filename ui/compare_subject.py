@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import DEPLOYABLE, CostMode
 from der_core.errors import DerError
 from der_core.evaluation.answers import Answer, answers, differing
-from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.comparison import Comparison, Pair, Row, compare_two
 from der_core.evaluation.experiment import Evaluation
-from der_core.evaluation.frontier import Frontier, frontier
+from der_core.evaluation.frontier import INTERVAL_SEED, Frontier, FrontierIntervals, frontier, frontier_intervals, unknown_intervals
 from der_core.evaluation.metrics import Flips, flip_matrix
-from der_core.evaluation.reported import reported_comparison, reported_flips
+from der_core.evaluation.reported import reported_comparison, reported_flips, reported_intervals
 from der_core.evaluation.rollout import Rollout
 from ui.address_choice import choose_by_id
 from ui.charts_frontier import kind
@@ -30,13 +31,18 @@ from ui.recording_choice import choose_recording
 from ui.run_choice import choose_run
 
 ALONE = "none"
+BOOTSTRAP_SEED = INTERVAL_SEED
+
+
+class RecordingGone(DerError):
+    """The replies behind a run are not here any more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A comparison, and the key under which figures derived from it are remembered; `run_id` is "" for baselines alone.
 
-    `experts` are in the order of the recording, which decides their colours. `find_evaluation` gives the routes behind the rows:
+    `intervals` are by cost mode, empty where they are not known yet. `experts` are in the order of the recording, which decides their colours. `find_evaluation` gives the routes behind the rows:
     figures of a run are read from its report, so that chart and ranking wait for nothing and need no recording.
     """
 
@@ -46,6 +52,7 @@ class Subject:
     experts: tuple[str, ...]
     traced: str
     flips: tuple[Flips, ...]
+    intervals: Mapping[CostMode, FrontierIntervals]
     find_evaluation: Callable[[], Evaluation]
 
     @cached_property
@@ -91,6 +98,22 @@ def frontier_of(subject: Subject, mode: CostMode) -> Frontier:
     return _frontier(subject.key, mode, subject.comparison)
 
 
+def intervals_of(subject: Subject, mode: CostMode) -> FrontierIntervals:
+    """Return how sure the figures of `frontier_of` are."""
+    told = subject.intervals.get(mode)
+    if told is not None:
+        return told
+    try:
+        return _intervals(subject.key, mode, subject)
+    except (NotEncoded, RecordingGone):  # the report of an earlier version, without the routes that could be resampled
+        return unknown_intervals(subject.comparison)
+
+
+def pair_of(subject: Subject, first: str, second: str) -> Pair:
+    """Return how two routers differ on the same questions."""
+    return _pair(subject.key, first, second, subject.evaluation.comparison)
+
+
 def answers_of(subject: Subject, router: str) -> tuple[Answer, ...]:
     """Return what a router answered, question by question."""
     return _answers(subject.key, router, subject)
@@ -113,7 +136,7 @@ def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
 def choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
     """Draw the choice of a router and return its name; `first` are further choices, by what they give. The learned router is chosen at first."""
     titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
-    return choose_by_id(key, label, {**(first or {}), **titles}, default=None if first else subject.traced)
+    return choose_by_id(key, "router", label, {**(first or {}), **titles}, default=None if first else subject.traced)
 
 
 def open_routes(subject: Subject) -> None:
@@ -123,6 +146,8 @@ def open_routes(subject: Subject) -> None:
     except NotEncoded as needed:
         draw_encoding(needed)
         st.stop()
+    except RecordingGone as error:
+        stop_with(str(error), "pages/runs.py", "Look at the figures of this run")
     except DerError as error:
         notice(error)
         st.stop()
@@ -138,6 +163,7 @@ def of_run(run_id: str) -> Subject:
         experts=run_experts(run_id),
         traced=report["traces"]["router"],
         flips=reported_flips(report),
+        intervals=reported_intervals(report),
         find_evaluation=lambda: _evaluation_of(run_id),
     )
 
@@ -145,10 +171,8 @@ def of_run(run_id: str) -> Subject:
 def _evaluation_of(run_id: str) -> Evaluation:
     evaluation = run_evaluation(run_id)
     if evaluation is None:
-        stop_with(
-            "The recording that this run was trained on is not here any more, so its routes cannot be followed; chart and ranking are those of its report.",
-            "pages/runs.py",
-            "Look at the figures of this run",
+        raise RecordingGone(
+            "The recording that this run was trained on is not here any more, so its routes cannot be followed; chart and ranking are those of its report."
         )
     return evaluation
 
@@ -160,7 +184,7 @@ def _of_baselines(ref: RecordingRef | None) -> Subject:
     table = evaluation.source.table
     experts = tuple(spec.name for spec in table.experts)
     key = f"{ref.title} {state_of(ref)}"
-    return Subject(key, "", evaluation.comparison, experts, evaluation.traced, flip_matrix(table), lambda: evaluation)
+    return Subject(key, "", evaluation.comparison, experts, evaluation.traced, flip_matrix(table), {}, lambda: evaluation)
 
 
 def _headline(sentence: str) -> None:
@@ -172,6 +196,16 @@ def _headline(sentence: str) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _frontier(key: str, mode: CostMode, _comparison: Comparison) -> Frontier:
     return frontier(_comparison, mode)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _intervals(key: str, mode: CostMode, _subject: Subject) -> FrontierIntervals:
+    return frontier_intervals(_subject.evaluation.comparison, mode, np.random.default_rng(BOOTSTRAP_SEED))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _pair(key: str, first: str, second: str, _comparison: Comparison) -> Pair:
+    return compare_two(_comparison, first, second, np.random.default_rng(BOOTSTRAP_SEED))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -7,19 +7,19 @@ import streamlit as st
 
 from der_core.evaluation.answers import flows
 from der_core.evaluation.frontier import Frontier
+from der_core.evaluation.statistics import Interval
 from ui.charts_compare import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
 from ui.charts_frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
-from ui.compare_subject import Subject, choose_router, shown_rows
-from ui.parts import DASH, empty_state, percent, plain, table_behind
+from ui.compare_subject import Subject, choose_router, intervals_of, shown_rows
+from ui.parts import DASH, empty_state, percent, plain, points, table_behind, type_size, with_interval
 
 RANKING, QUESTIONS, ROUTES, ADVICE = "Ranking", "Questions", "Routes", "Shown answers"
 _BAR_HEIGHT = 34
-_PRESENTER_SCALE = 1.45
 
 
 def draw_frontier(subject: Subject, frontier: Frontier, *, oracles: bool, log_cost: bool) -> None:
     """Draw accuracy against cost; a click on a point opens that router's questions."""
-    axes = Axes(frontier.mode, log_cost, _type_size(15))
+    axes = Axes(frontier.mode, log_cost, type_size(15))
     figure = accuracy_cost_figure(subject.comparison, frontier, axes, oracles=oracles)
     best = subject.comparison.deployable[0]
     st.plotly_chart(
@@ -30,26 +30,28 @@ def draw_frontier(subject: Subject, frontier: Frontier, *, oracles: bool, log_co
         config={"displaylogo": False, "scrollZoom": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         alt=f"Accuracy against cost of {len(subject.comparison.rows)} routers; best deployable one: {best.name}, {percent(best.accuracy)} right",
     )
+    sure = intervals_of(subject, frontier.mode)
     left_out = [row.name for row in shown_rows(subject, oracles) if not axes.can_show(row)]
     st.caption(
         f"Filled: deployable. Hollow: oracle, uses the gold answer. A learned router has to lie above the dashed line, which costs nothing to learn. "
-        f"Mean height over the experts' costs (AIQ): zero router {percent(frontier.zero_aiq)}, all deployable routers {percent(frontier.aiq)}, chosen in hindsight. "
+        f"Mean height over the experts' costs (AIQ, with 95 % intervals): zero router {_interval(frontier.zero_aiq, sure.zero_aiq)}, all deployable routers {_interval(frontier.aiq, sure.aiq)}, "
+        f"chosen in hindsight; the difference, {points(sure.gain.value)} points [{points(sure.gain.low)}, {points(sure.gain.high)}], cannot fall below 0. "
         + (f"Left out on a log scale, because it costs nothing: {plain(', '.join(left_out))}. " if left_out else "")
         + "Click a point for its questions."
     )
-    table_behind(comparison_frame(shown_rows(subject, oracles), frontier), "compare_routers")
+    table_behind(comparison_frame(shown_rows(subject, oracles), frontier, sure), "compare_routers")
 
 
 def draw_ranking(subject: Subject, frontier: Frontier, *, oracles: bool) -> None:
     """Draw all routers with their differences from the best single expert; oracles in a table of their own."""
-    best = subject.comparison.best_single
+    best, sure = subject.comparison.best_single, intervals_of(subject, frontier.mode)
     st.markdown(
         f"**Deployable**: difference from the best single expert, {plain(best.name)}, paired by question, with 95 % bootstrap interval; p: exact McNemar."
     )
-    _table(ranking_frame(subject.comparison.deployable, frontier), "compare_deployable", "Deployable routers, best first")
+    _table(ranking_frame(subject.comparison.deployable, frontier, sure), "compare_deployable", "Deployable routers, best first")
     if oracles and subject.comparison.oracle:
         st.markdown("**Oracle**: uses the gold answer to choose or to stop; a ceiling, not a competitor.")
-        _table(ranking_frame(subject.comparison.oracle, frontier), "compare_oracle", "Oracle routers, best first")
+        _table(ranking_frame(subject.comparison.oracle, frontier, sure), "compare_oracle", "Oracle routers, best first")
     st.caption(
         f"{best.n} held-out questions, {percent(subject.comparison.gold_yes_rate)} of them yes; always giving the more frequent answer would be right in "
         f"{percent(subject.comparison.majority_accuracy)}. Cost mode: {frontier.mode}."
@@ -62,7 +64,7 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
     found = flows(subject.rollouts[router], subject.experts)
     if found:
         title = f"{router} ({kind(subject.comparison.row(router))})"
-        option = routes_chart(title, found, subject.experts, _type_size(TEXT_SIZE))
+        option = routes_chart(title, found, subject.experts, type_size(TEXT_SIZE))
         st.echarts_chart(
             option, key="compare_routes", height=380, alt=f"Routes of {router}: which expert is asked after which, and how routes end"
         )
@@ -71,7 +73,7 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
         empty_state("This router asks nobody, so it has no routes; choose another.")
     rows = [row for row in shown_rows(subject, oracles) if row.calls > 0]
     st.echarts_chart(
-        shares_chart(rows, subject.experts, _type_size(TEXT_SIZE)),
+        shares_chart(rows, subject.experts, type_size(TEXT_SIZE)),
         key="compare_shares",
         height=110 + _BAR_HEIGHT * len(rows),
         alt="Share of all calls that went to each expert, by router",
@@ -83,11 +85,12 @@ def draw_advice(subject: Subject) -> None:
     """Draw the flip matrix of the Knowledge Transfer Prompt."""
     flips = subject.flips
     st.markdown(
-        "Each expert's reply after it was shown an answer, against its own first reply to the same question, over every recorded reply: "
+        "Each expert's reply after it was shown an answer, against its own first reply to the same question, "
+        f"over the {subject.comparison.best_single.n} held-out questions: "
         "a property of the expert, whatever a router does with it."
     )
     st.echarts_chart(
-        flips_chart(flips, _type_size(TEXT_SIZE)),
+        flips_chart(flips, type_size(TEXT_SIZE)),
         key="compare_flips",
         height=120 + 2 * _BAR_HEIGHT * len(subject.experts),
         alt="Questions won and lost by being shown an answer",
@@ -95,9 +98,8 @@ def draw_advice(subject: Subject) -> None:
     table_behind(flips_frame(flips), "compare_flips")
 
 
-def _type_size(usual: int) -> int:
-    """Size of a chart's type in pixels: charts do not follow the type of the page, which the presenter view enlarges."""
-    return round(usual * _PRESENTER_SCALE) if st.session_state.get("present") else usual
+def _interval(share: float, interval: Interval) -> str:
+    return with_interval(share, interval.low, interval.high)
 
 
 def _open_clicked() -> None:

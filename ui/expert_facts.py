@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +17,12 @@ from der_core.recording.store import LOAD_S
 from ui import charts_experts as charts
 from ui.home import RecordingRef
 from ui.loaders import State, load, load_parts, recording_info, state_of
-from ui.parts import DASH, duration, number, percent, plain, table_behind, with_interval
+from ui.parts import DASH, duration, number, percent, plain_sentence, points, table_behind, type_size, with_interval
 
 BOOTSTRAP_SEED = 7
 _DIGITS = 12
+_CHART_HEIGHTS = 29
+"""Height of a chart in heights of its type."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,27 @@ def draw_facts(facts: ExpertFacts) -> None:
         f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
     )
     st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
+    text_size = type_size(charts.TEXT_SIZE)
     left, right = st.columns(2)
     with left:
-        _draw(charts.accuracy_chart(facts.figures, facts.majority), charts.accuracy_alt(facts.figures), "experts_accuracy")
+        _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
         table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
     with right:
-        _draw(charts.influence_chart(facts.figures), charts.influence_alt(facts.figures), "experts_influence")
+        _draw(charts.influence_chart(facts.figures, text_size), charts.influence_alt(facts.figures), "experts_influence")
         table_behind(charts.influence_frame(facts.figures), "experts_influence")
 
 
 def draw_probabilities(facts: ExpertFacts) -> None:
     """Draw what P(yes) is worth: its reliability, and what a fitted threshold does on held-out questions."""
+    text_size = type_size(charts.TEXT_SIZE)
     left, right = st.columns(2)
     with left:
-        _draw(charts.reliability_chart(facts.reliabilities), charts.reliability_alt(facts.reliabilities), "experts_reliability")
+        _draw(charts.reliability_chart(facts.reliabilities, text_size), charts.reliability_alt(facts.reliabilities), "experts_reliability")
         table_behind(charts.reliability_frame(facts.reliabilities), "experts_reliability")
     with right:
         st.markdown("**A threshold on P(yes), fitted on training questions, judged on others**")
         if not facts.effects:
-            st.info(plain(facts.no_thresholds), icon=":material/info:")
+            st.info(plain_sentence(facts.no_thresholds), icon=":material/info:")
             return
         st.dataframe(
             effects_frame(facts.effects),
@@ -102,7 +105,7 @@ def _summary(row: ExpertFigures, facts: ExpertFacts) -> dict[str, str]:
         "Right, 95 % interval": with_interval(row.accuracy, row.interval.low, row.interval.high),
         "Balanced": percent(row.balanced_accuracy),
         "Says yes": percent(row.yes_rate),
-        "Lean": _points(row.lean),
+        "Lean": points(row.lean),
         "Invalid": percent(row.invalid_rate),
         "AUC": number(row.auc, 3),
         "Median": duration(row.seconds_p50),
@@ -124,7 +127,7 @@ def _effect(row: ThresholdEffect) -> dict[str, str]:
         "Expert": row.expert,
         "Yes from": number(row.threshold),
         "Right": f"{percent(row.accuracy)} → {percent(row.accuracy_with)}",
-        "Gain, 95 % interval": f"{_points(gap.value)} [{_points(gap.low)}, {_points(gap.high)}]",
+        "Gain, 95 % interval": f"{points(gap.value)} [{points(gap.low)}, {points(gap.high)}]",
         "p": number(row.mcnemar_p, 3),
         "Says yes": f"{percent(row.yes_rate)} → {percent(row.yes_rate_with)} ({percent(row.gold_yes_rate)} are)",
     }
@@ -133,10 +136,6 @@ def _effect(row: ThresholdEffect) -> dict[str, str]:
 def short_digest(digest: str) -> str:
     """Return enough of a digest to tell weights apart, a dash where it is not known."""
     return digest.removeprefix("sha256:")[:_DIGITS] or DASH
-
-
-def _points(share: float) -> str:
-    return DASH if math.isnan(share) else f"{100 * share:+.1f}"
 
 
 _COLUMNS = {
@@ -158,7 +157,7 @@ _COLUMNS = {
 
 
 def _draw(option: charts.Option, alt: str, key: str) -> None:
-    st.echarts_chart(option, key=key, alt=alt, height=400)
+    st.echarts_chart(option, key=key, alt=alt, height=_CHART_HEIGHTS * type_size(charts.TEXT_SIZE))
 
 
 def _load_s(ref: RecordingRef) -> dict[str, float]:

@@ -12,7 +12,7 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.experts.opening import ExpertHealth, check_experts
 from ui.expert_choice import STYLES
 from ui.home import allow_remote
-from ui.parts import DASH, plain
+from ui.parts import DASH, plain_sentence
 
 _CONNECT_S, _READ_S = 1.0, 3.0
 _DIGEST_LENGTH = 12
@@ -57,7 +57,7 @@ def draw_obstacles(healths: Sequence[ExpertHealth]) -> None:
         st.code("\n".join(missing), language="bash")
     for sentence in not_ready(healths):
         if not any(command in sentence for command in missing):
-            st.warning(plain(sentence), icon=":material/power_off:")
+            st.warning(plain_sentence(sentence), icon=":material/power_off:")
 
 
 def health_frame(healths: Sequence[ExpertHealth]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from der_core.experts.opening import open_experts
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.records import Label, Question, Reply
 from ui.home import allow_remote
-from ui.parts import duration, notice, number, plain, show_text
+from ui.parts import duration, notice, number, plain, plain_sentence, show_text
 from ui.work import board, latest, this_tab
 
 TRY = "try"
@@ -44,11 +44,21 @@ def draw_trial(specs: Sequence[ExpertSpec]) -> None:
     with st.form("experts_try", border=True):
         left, right = st.columns([2, 1])
         text = left.text_input(
-            "Question", "Is the Moon larger than the Earth?", max_chars=MAX_QUESTION, key="experts_question", persist_state="session"
+            "Question",
+            "Is the Moon larger than the Earth?",
+            max_chars=MAX_QUESTION,
+            key="experts_question",
+            bind="query-params",
+            persist_state="session",
         )
         by_name = {spec.name: spec for spec in specs}
         name = right.selectbox(
-            "Expert", list(by_name), key="experts_try_expert", placeholder="Choose experts above", persist_state="session"
+            "Expert",
+            list(by_name),
+            key="experts_try_expert",
+            placeholder="Choose experts above",
+            bind="query-params",
+            persist_state="session",
         )
         passage = st.text_area("Passage (optional)", max_chars=MAX_PASSAGE, key="experts_passage", height=100, persist_state="session")
         word = st.segmented_control(
@@ -58,6 +68,7 @@ def draw_trial(specs: Sequence[ExpertSpec]) -> None:
             required=True,
             format_func=PREVIOUS.__getitem__,
             key="experts_previous",
+            bind="query-params",
             persist_state="session",
         )
         asked = st.form_submit_button("Ask", icon=":material/send:", type="primary", disabled=not by_name)
@@ -131,12 +142,12 @@ def _draw_job(was_waiting: bool) -> None:
         sentence = (
             job.message if job.state is JobState.FAILED else f"{job.title} was stopped before the reply came. Ask again when you like."
         )
-        st.warning(plain(sentence), icon=":material/info:")
+        st.warning(plain_sentence(sentence), icon=":material/info:")
 
 
 def _draw_waiting(job: JobSnapshot) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{job.title} ({job.owner}): {duration(job.elapsed_s)}. {job.report.text}.")
+        st.markdown(f"{plain(job.title)} ({job.owner}): {duration(job.elapsed_s)}. {job.report.text}.")
         st.button(
             "Stop",
             icon=":material/stop:",
@@ -159,7 +170,7 @@ def _draw_result(trial: Trial) -> None:
     cells[4].metric("Loading", duration(reply.load_s), border=True, help="Bringing the model into memory, paid once.")
     sent, received = st.columns(2)
     with sent:
-        st.markdown(f"**Sent to {trial.expert}**")
+        st.markdown(f"**Sent to {plain(trial.expert)}**")
         show_text(trial.prompt)
     with received:
         st.markdown("**Reply**")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from der_core.errors import SettingsError
+from ui.home import check_home
+from ui.parts import notice
 from ui.tour import draw_tour
 
 PAGES = (
@@ -30,7 +33,7 @@ html { font-size: 23px !important; }
 
 
 def frame(title: str, summary: str = "") -> None:
-    """Begin a page: its title, one sentence on what it is for, the navigation and the presenter switch."""
+    """Begin a page: its title, one sentence on what it is for, the navigation and the presenter switch; end it where nothing can be kept."""
     st.set_page_config(page_title=f"{title} · DER", page_icon=":material/route:", layout="wide")
     with st.sidebar:
         for path, label, icon in PAGES:
@@ -48,6 +51,11 @@ def frame(title: str, summary: str = "") -> None:
     if summary:
         st.markdown(summary)
     draw_tour(title)
+    try:
+        check_home()
+    except SettingsError as error:
+        notice(error)
+        st.stop()
 
 
 def _presenter_switch() -> bool:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from der_core.errors import SettingsError
 from der_core.evaluation.runs import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,18 @@ class RecordingRef:
 def home() -> Path:
     """Return the folder of this user's recordings and runs: $DER_HOME, else der_home where the server was started."""
     return Path(os.environ.get(HOME_VARIABLE, "der_home")).resolve()
+
+
+def check_home() -> None:
+    """Raise SettingsError where the home of recordings and runs is no folder, or none that can be made and written to."""
+    place = home()
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        why = "nothing can be written there" if existing.is_dir() else f"{existing} is a file"
+        raise SettingsError(
+            f"The folder {place} cannot be used for recordings and runs: {why}; "
+            f"set {HOME_VARIABLE} to a folder that can be written to and start the dashboard again."
+        )
 
 
 def store_file() -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, ExpertSpec, TrainConfig
-from der_core.errors import IncompleteRecording
+from der_core.errors import IncompleteRecording, StoreError
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
@@ -47,6 +47,8 @@ def _state(place: Path) -> os.stat_result | None:
         return place.stat()
     except FileNotFoundError:  # a log disappears when its last reader closes it
         return None
+    except OSError as error:
+        raise StoreError(f"{place} cannot be looked at ({error.strerror}); set DER_HOME to a folder that can be written to.") from error
 
 
 def state_of(ref: RecordingRef) -> State:

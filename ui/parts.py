@@ -31,12 +31,50 @@ def stop_with(sentence: str, page: str | None = None, label: str = "") -> NoRetu
 
 def notice(error: DerError) -> None:
     """Show an error of ours as the one line that it is."""
-    st.error(plain(str(error)), icon=":material/error:")
+    st.error(plain_sentence(str(error)), icon=":material/error:")
 
 
 def plain(text: str) -> str:
-    """Return a sentence that may quote a server or a file, so that Markdown shows it and does nothing else with it; `code` stays code."""
-    return re.sub(r"([\\\[\]!<*$~#])", r"\\\1", text)
+    """Return words of people, files and servers as Markdown that shows them and does nothing else with them; bare addresses become `code`."""
+    return _outside(_ADDRESS, text)
+
+
+def plain_sentence(text: str) -> str:
+    """Return a sentence of ours that may quote such words, as `plain` does, but that what stands in `backticks` stays code."""
+    return _outside(_CODE_OR_ADDRESS, text)
+
+
+def _outside(kept: re.Pattern[str], text: str) -> str:
+    """Escape all of a text but what `kept` finds, which is shown as code; no match of it holds a backtick within."""
+    text = _MARGINS.sub("", text)
+    parts, done = [], 0
+    for found in kept.finditer(text):
+        parts += [_escaped(text[done : found.start()]), f"`{found[0].strip('`')}`"]
+        done = found.end()
+    return "".join([*parts, _escaped(text[done:])])
+
+
+def _escaped(text: str) -> str:
+    for pattern, replacement in _ESCAPES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+_ADDRESS_PATTERN = r"(?<![A-Za-z])(?:https?://|www\.)[^\s`]*[^\s`!\"&'),.:;<>?\]}]|[-.\w+]+@[-\w]+(?:\.[-\w]+)+"
+_ADDRESS = re.compile(_ADDRESS_PATTERN, re.IGNORECASE)
+_CODE_OR_ADDRESS = re.compile(rf"`[^`\n]*[^`\s][^`\n]*`|{_ADDRESS_PATTERN}", re.IGNORECASE)
+_MARGINS = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
+"""Blanks around a line: four of them in front would make a block of code, and any would undo the bold around a name."""
+_JOINER = "\u2060"
+"""Invisible: takes apart what Streamlit looks for in the text after Markdown was read, where a backslash is gone already."""
+_ESCAPES = (
+    (re.compile(r"([\\`*_\[\]<>#|$~&!])"), r"\\\1"),
+    (re.compile(r"^([-+=])", re.MULTILINE), r"\\\1"),  # lists, rules, underlined headings
+    (re.compile(r"^(\d+)([.)])(?=\s|$)", re.MULTILINE), r"\1\\\2"),
+    (re.compile(r":(?=material/|[\w+\\-]+:)"), f":{_JOINER}"),  # icons and emoji
+    (re.compile(r":(?=[^\s\d\u2060])"), r"\:"),  # directives, such as :red[…]
+    (re.compile(r"(?<!\S)(?=(?:\\<-\\>|\\?-\\>|\\<-|\\?--|\\>=|\\<=|\\~=)(?:\s|$))"), _JOINER),  # typographic signs
+)
 
 
 def show_text(text: str) -> None:
@@ -47,6 +85,11 @@ def show_text(text: str) -> None:
 def percent(value: float | None, digits: int = 1) -> str:
     """Return a share as people read it, a dash where there is none."""
     return DASH if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def points(share: float | None) -> str:
+    """Return a difference of shares in points, with its sign, a dash where there is none."""
+    return DASH if share is None or math.isnan(share) else f"{100 * share:+.1f}"
 
 
 def number(value: float | None, digits: int = 2) -> str:

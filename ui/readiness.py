@@ -13,7 +13,7 @@ from ui.expert_choice import found, usual_experts
 from ui.expert_health import health_of, not_ready
 from ui.home import RecordingRef
 from ui.loaders import open_store, recording_info, recordings, run_report
-from ui.parts import empty_state, notice, plain
+from ui.parts import empty_state, notice, plain, plain_sentence
 from ui.training_result import best_single_row, draw_row, oracle_rows, own_row
 from ui.work import RECORDING, TRAINING, latest
 
@@ -40,7 +40,7 @@ def draw_router(run: Run | None, *, can_train: bool) -> None:
     """Draw the card of the active run."""
     _title("Router", TRAINING, ready=run is not None)
     if run is not None:
-        st.markdown(f"**{plain(run.name)}**, trained on {run.created_utc[:10]}.")
+        st.markdown(f"**{plain(run.name)}**, trained on {plain(run.created_utc[:10])}.")
         _next("pages/route.py", "Follow a question through it", {"run": run.id})
     elif can_train:
         st.markdown("The replies are there; no router has learned from them yet.")
@@ -64,7 +64,7 @@ def draw_experts(ref: RecordingRef | None) -> None:
     _title("Experts", None, ready=len(ready) == len(specs))
     st.markdown(f"**{len(ready)} of {len(specs)}** can be asked now" + (f": {plain(', '.join(ready))}." if ready else "."))
     for sentence in not_ready(healths)[:1]:
-        st.caption(plain(sentence))
+        st.caption(plain_sentence(sentence))
     if ref is not None and len(ready) < len(specs):
         st.caption("Not needed for what is recorded: training, routes and comparisons work without them.")
     _next("pages/experts.py", "See the experts" if len(ready) == len(specs) else "Get them ready")

@@ -11,7 +11,7 @@ from der_core.recording.table import load_table
 from der_core.records import Label
 from ui.home import RecordingRef
 from ui.loaders import State, open_store, state_of
-from ui.parts import duration, empty_state, number, show_text
+from ui.parts import duration, empty_state, number, plain, show_text
 from ui.recording_panel import draw_faults
 from ui.reply_search import Replies, Wanted, label_word
 
@@ -96,7 +96,7 @@ def _page(n_rows: int) -> int:
     n_pages = -(-n_rows // PAGE_SIZE)
     if n_pages == 1:
         return 1
-    return min(max(int(st.pagination(n_pages, key="record_page", persist_state="page")), 1), n_pages)
+    return min(max(int(st.pagination(n_pages, key="record_page", bind="query-params", persist_state="page")), 1), n_pages)
 
 
 def _draw_question(replies: Replies, row: int) -> None:
@@ -108,7 +108,7 @@ def _draw_question(replies: Replies, row: int) -> None:
             with st.expander("Passage", icon=":material/article:"):
                 show_text(question.passage)
         for expert, spec in enumerate(replies.table.experts):
-            st.markdown(f"**{expert + 1}.** `{spec.name}`")
+            st.markdown(f"**{expert + 1}.** {plain(spec.name)}")
             asked = [label for label in Label if replies.table.labels[row, expert, label]]
             for column, label in zip(st.columns(max(len(asked), 1)), asked, strict=False):
                 with column:

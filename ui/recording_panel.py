@@ -9,7 +9,7 @@ import streamlit as st
 
 from der_core.jobs import JobSnapshot, JobState
 from der_core.recording.recorder import Progress, Summary
-from ui.parts import DASH, duration, number, plain
+from ui.parts import DASH, duration, number, plain, plain_sentence
 from ui.work import RECORDING, board, latest
 
 _EVERY_S, _IDLE_S = 1.0, 5.0
@@ -71,9 +71,9 @@ def _draw_ended(job: JobSnapshot) -> None:
     summary = job.result if isinstance(job.result, Summary) else None
     if summary is None:
         sentence = job.message if job.state is JobState.FAILED else f"{job.title} was stopped before its first call."
-        st.error(plain(sentence), icon=":material/error:")
+        st.error(plain_sentence(sentence), icon=":material/error:")
         return
-    words = plain(
+    words = plain_sentence(
         summary.message.replace("Run the same command again to ask only for what is missing.", "Resume it to ask only for what is missing.")
     )
     (st.success if summary.complete else st.warning)(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError
-from der_core.recording.plan import PASSES
+from der_core.recording.plan import calls_needed
 from der_core.recording.store import RecordingInfo
 from ui.expert_health import draw_obstacles, health_of, not_ready
 from ui.home import RecordingRef, allow_remote, store_file
@@ -44,7 +44,7 @@ def draw_start(asked: Asked | None, specs: Sequence[ExpertSpec]) -> None:
 
 
 def _draw_estimate(n_questions: int, n_experts: int) -> None:
-    least, most = calls(n_questions, n_experts)
+    least, most = calls_needed(n_questions, n_experts)
     st.markdown(f"**{least:,} to {most:,} calls**")
     st.caption(
         f"{n_questions:,} questions × {n_experts} experts × 3: asked first, after a yes, after a no. "
@@ -59,21 +59,15 @@ def draw_resume() -> None:
         st.markdown("**Not complete yet**")
     for place, info in enumerate(waiting):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            least = calls(info.n_questions, info.n_experts)[0]
+            least = calls_needed(info.n_questions, info.n_experts)[0]
             st.markdown(plain(f"{info.name}: {info.n_entries:,} of at least {least:,} replies"))
             if st.button("Resume", icon=":material/play_arrow:", key=f"record_resume_{place}"):
                 _resume(info.name)
 
 
-def calls(n_questions: int, n_experts: int) -> tuple[int, int]:
-    """Return the fewest and the most calls that a recording can need."""
-    always, sometimes = (len(labels) for labels in PASSES)
-    return n_questions * n_experts * always, n_questions * n_experts * (always + sometimes)
-
-
 def lacks_replies(info: RecordingInfo) -> bool:
     """Tell whether a recording surely lacks replies (one that lacks only replies after invalid answers is not seen)."""
-    return info.n_entries < calls(info.n_questions, info.n_experts)[0]
+    return info.n_entries < calls_needed(info.n_questions, info.n_experts)[0]
 
 
 def clean_name(typed: str) -> str:

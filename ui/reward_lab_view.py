@@ -6,6 +6,7 @@ import streamlit as st
 
 from der_core.config import TrainConfig
 from der_core.evaluation.reward_lab import BestRoutes, Weight
+from der_core.evaluation.statistics import Interval
 from der_core.routing.reward import describe_preference, order_returns, prefers_right_at_once
 from ui import charts_reward as charts
 from ui.home import RecordingRef
@@ -30,16 +31,21 @@ def draw_figures(figures: BestRoutes, t_max: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("oracle", icon=":material/diamond:", color="violet")
         st.caption(
-            f"The exact best routes for this reward on {figures.n:,} held-out questions. They know the gold answers: a ceiling for every router."
+            f"The exact best routes for this reward on {figures.n:,} held-out questions. They know the gold answers: no route earns more "
+            "under this reward on this recording, replies counted by their own word. They maximise the reward, not accuracy."
         )
     with st.grid(5, min_column_width=_CARD_WIDTH):
-        interval = f"95 % interval {percent(figures.interval.low)} to {percent(figures.interval.high)}."
+        interval, wrong_first = _interval(figures.interval), _interval(figures.wrong_first_interval)
         st.metric("Right", percent(figures.accuracy, 0), border=True, help=interval)
         st.metric("Cost", number(figures.cost), border=True, help="Mean per question, by the cost mode chosen.")
         st.metric("Calls", number(figures.calls), border=True, help=f"Mean per question, at most {t_max}.")
         st.metric("Stops early", percent(figures.stopped_early, 0), border=True, help=f"Routes that end before call {t_max}.")
-        st.metric("Wrong first", percent(figures.wrong_first, 0), border=True, help=_WRONG_FIRST)
-    st.caption(f"Right on {percent(figures.accuracy)}, {interval}")
+        st.metric("Wrong first", percent(figures.wrong_first, 0), border=True, help=f"{_WRONG_FIRST} {wrong_first}")
+    st.caption(f"Right on {percent(figures.accuracy)}, {interval} Wrong first on {percent(figures.wrong_first)}, {wrong_first}")
+
+
+def _interval(interval: Interval) -> str:
+    return f"95 % interval {percent(interval.low)} to {percent(interval.high)}."
 
 
 def draw_train_link(config: TrainConfig) -> None:
@@ -52,7 +58,8 @@ def draw_train_link(config: TrainConfig) -> None:
 def draw_by_itself(config: TrainConfig) -> None:
     """Draw what the reward likes by itself, whatever the experts say."""
     st.subheader("By the reward alone", anchor=False)
-    signs = " · ".join(f':color[■]{{foreground="{colour}"}} {kind}' for kind, colour in charts.likings_legend())
+    # A no-break space: a sign must not stay behind at the end of a line.
+    signs = " · ".join(f':color[■]{{foreground="{colour}"}}&nbsp;{kind}' for kind, colour in charts.likings_legend())
     st.markdown(f"{signs} · ✓ a right answer, ✗ a wrong one")
     left, right = st.columns(2)
     with left:

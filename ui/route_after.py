@@ -25,9 +25,9 @@ def draw_best(replay: Replay, experts: Sequence[str]) -> None:
             st.badge("oracle", icon=":material/diamond:", color="violet")
             st.caption("The exact best route for this run's reward. It knows the gold answer: a ceiling, not a competitor.")
         st.markdown(f"{chain(best, experts)}: **{'right' if best.right else 'wrong'}**, because {best.stop_reason}.")
-        lost = DASH if replay.value is None else number(best.value - replay.value, 3)
+        lost = DASH if replay.value is None else number(best.value_lost(replay.value), 3)
         with st.grid(2, min_column_width=120):
-            st.metric("Cost lost", number(replay.cost - best.cost), border=True, help=_COST_HELP)
+            st.metric("Extra cost", number(best.cost_lost(replay.cost)), border=True, help=_COST_HELP)
             st.metric(
                 "Return lost", lost, border=True, help="Discounted reward of the best route less that of this one, under the same rules."
             )

@@ -16,9 +16,10 @@ from der_core.jobs import JobSnapshot, JobState
 from der_core.records import Question, Route, Step
 from der_core.routing.live import Decision
 from der_core.routing.trained import TrainedRouter
+from ui.address_choice import text_from_address, text_to_address
 from ui.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.loaders import run_router
-from ui.parts import duration, notice, plain
+from ui.parts import duration, notice, plain, plain_sentence
 from ui.route_after import draw_first_replies
 from ui.route_live import FIRST_REPLIES, ROUTE, Asked, start_first_replies, start_route
 from ui.route_readiness import draw_readiness
@@ -90,9 +91,11 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
         )
         pressed = button.form_submit_button("Route it", icon=":material/send:", type="primary", width="stretch")
         with st.expander("Passage, and how the route ends", icon=":material/tune:"):
+            text_from_address("route_passage", MAX_PASSAGE)
             passage = st.text_area(
                 "Passage the question is about (optional)", max_chars=MAX_PASSAGE, key="route_passage", persist_state="session", height=100
             )
+            text_to_address("route_passage", passage or "")
             end = _choose_end(router)
     if not pressed:
         return None
@@ -179,7 +182,7 @@ def _draw_state(job: JobSnapshot) -> None:
                 "Stop", icon=":material/stop:", key="route_stop", shortcut="S", disabled=stopping, on_click=board().stop, args=(job.id,)
             )
     elif job.state is JobState.FAILED:
-        st.error(plain(job.message), icon=":material/error:")
+        st.error(plain_sentence(job.message), icon=":material/error:")
     elif job.state is JobState.STOPPED:
         st.warning("The route was stopped before its end. Ask again when you like.", icon=":material/stop_circle:")
 
@@ -198,7 +201,7 @@ def _draw_first(asked: Asked) -> None:
         st.progress(job.report.fraction, text=plain(job.report.text) + left)
         st.button("Stop", icon=":material/stop:", key="route_first_stop", on_click=board().stop, args=(job.id,))
     elif job.state is JobState.FAILED:
-        st.error(plain(job.message), icon=":material/error:")
+        st.error(plain_sentence(job.message), icon=":material/error:")
     replies = _replies(job.history)
     if replies:
         draw_first_replies(replies, None)

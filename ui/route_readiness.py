@@ -14,7 +14,7 @@ from der_core.experts.opening import ExpertHealth
 from ui.expert_health import health_of, not_ready, pull_lines
 from ui.home import RecordingRef
 from ui.loaders import recorded_experts, run_recording, run_router, runs
-from ui.parts import plain
+from ui.parts import plain, plain_sentence
 from ui.recording_choice import carry_part
 from ui.route_live import located
 from ui.run_choice import run_names
@@ -38,7 +38,7 @@ def draw_readiness(run: Run, experts: Sequence[ExpertSpec], told: str) -> None:
     st.warning(plain(f"{listed(missing)} cannot be asked here now, and this router needs all of its experts."), icon=":material/power_off:")
     _draw_ways_on(run)
     for sentence in [sentence for sentence in not_ready(healths) if sentence != told]:
-        st.caption(plain(sentence))
+        st.caption(plain_sentence(sentence))
     if pulls := pull_lines(healths):
         st.code("\n".join(pulls), language="bash")
 

@@ -42,20 +42,17 @@ def draw_recorded(run: Run) -> None:
 def _choose(stage: Stage) -> tuple[str, str]:
     titles = {question.id: f"{question.text[:_LONGEST_TITLE]}  ({question.id})" for question in stage.questions}
     rows = stage.rows
-    asked = st.query_params.get("question")
-    if asked is not None and asked not in titles:
-        st.warning(
-            plain(f"Question {asked[:80]} is not among the held-out questions of this run; here is another one."), icon=":material/info:"
-        )
     left, middle, right = st.columns([6, 2, 4], vertical_alignment="bottom")
     with left:
-        question_id = choose_by_id("question", f"Question ({len(titles)} held out: no router learned from them)", titles)
+        question_id = choose_by_id(
+            "question", "held-out question", f"Question ({len(titles)} held out: no router learned from them)", titles
+        )
     middle.button(
         "Another", icon=":material/shuffle:", key="route_another", shortcut="A", on_click=_another, args=(tuple(titles),), width="stretch"
     )
     with right:
         labels = {name: f"{name} · {_kind(row)}" for name, row in rows.items()}
-        name = choose_by_id("router", "Router", labels, default=stage.traced)
+        name = choose_by_id("router", "router", "Router", labels, default=stage.traced)
     return question_id, name
 
 

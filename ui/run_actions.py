@@ -13,7 +13,7 @@ from der_core.evaluation.html_report import html_report
 from der_core.evaluation.runs import Run
 from ui.home import run_store
 from ui.loaders import run_report
-from ui.parts import notice, plain
+from ui.parts import notice, plain, plain_sentence
 from ui.run_traces import traces_csv
 
 MAX_NAME = 60
@@ -45,7 +45,7 @@ def draw_undo() -> None:
     """Say what went wrong or was deleted a moment ago, with the way back."""
     failure: str | None = st.session_state.pop(_FAILED, None)
     if failure:
-        st.error(plain(failure), icon=":material/error:")
+        st.error(plain_sentence(failure), icon=":material/error:")
     undone = next((run for run in run_store().deleted() if run.id == st.session_state.get(_UNDO)), None)
     if undone is not None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
@@ -61,7 +61,7 @@ def draw_deleted() -> None:
     with st.expander(f"Deleted runs ({len(aside)})", icon=":material/delete:"):
         for run in aside:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"{plain(run.name)} :small[:gray[{run.id}]]")
+                st.markdown(f"{plain(run.name)} :small[:gray[{plain(run.id)}]]")
                 st.button("Bring back", key=f"runs_restore_{run.id}", on_click=_restore, args=(run.id,))
         st.button("Delete these for good", key="runs_purge", icon=":material/delete_forever:", on_click=run_store().purge)
 

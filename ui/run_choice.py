@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from der_core.evaluation.runs import Run
-from ui.address_choice import choose_by_id
+from ui.address_choice import choose_by_id, warn_of_unknown
 from ui.loaders import runs
 
 _BETWEEN = ","
@@ -18,7 +18,7 @@ def choose_run(key: str, label: str = "Run") -> Run | None:
     known = runs()
     if not known:
         return None
-    chosen = choose_by_id(key, label, run_names(known))
+    chosen = choose_by_id(key, "run", label, run_names(known))
     return next(run for run in known if run.id == chosen)
 
 
@@ -59,6 +59,8 @@ def _follow_address(key: str, known: Collection[str], at_most: int) -> None:
     wanted = st.session_state.get(key, [])
     if address is not None and address != st.session_state.get(f"{key}_address"):
         wanted = address.split(_BETWEEN)
+        for gone in [run_id for run_id in dict.fromkeys(wanted) if run_id and run_id not in known][:at_most]:
+            warn_of_unknown("run", gone, "those that are")
     found = [run_id for run_id in dict.fromkeys(wanted) if run_id in known][:at_most]
     if found != st.session_state.get(key, []):
         st.session_state[key] = found

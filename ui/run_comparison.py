@@ -9,14 +9,16 @@ import streamlit as st
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 from ui.charts_runs import RunCurves, overlay_alt, overlay_chart, overlay_frame, settings_frame
-from ui.charts_training import CURVES, Curve
+from ui.charts_training import CURVES, TEXT_SIZE, Curve
 from ui.loaders import run_report
-from ui.parts import table_behind
+from ui.parts import table_behind, type_size
 from ui.run_choice import run_names
 from ui.run_table import flat_settings
 from ui.training_result import draw_row, own_row
 
-_MOST_SMOOTHING, _CHART_HEIGHT = 0.95, 320
+_MOST_SMOOTHING = 0.95
+_CHART_HEIGHTS = 27
+"""Height of a chart in heights of its type."""
 
 
 def compare_runs(chosen: Sequence[Run]) -> None:
@@ -68,6 +70,7 @@ def _draw_curves(runs: Sequence[RunCurves]) -> None:
 
 
 def _draw_curve(runs: Sequence[RunCurves], curve: Curve, weight: float) -> None:
-    chart = overlay_chart(runs, curve, weight)
-    st.echarts_chart(chart, key=f"runs_{curve.field}", alt=overlay_alt(runs, curve), height=_CHART_HEIGHT)
+    text_size = type_size(TEXT_SIZE)
+    chart = overlay_chart(runs, curve, weight, text_size)
+    st.echarts_chart(chart, key=f"runs_{curve.field}", alt=overlay_alt(runs, curve), height=_CHART_HEIGHTS * text_size)
     table_behind(overlay_frame(runs, curve, weight), f"runs_{curve.field}")

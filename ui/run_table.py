@@ -55,6 +55,8 @@ def _results(report: Json) -> dict[str, object]:
         "95 % to": _percent(row["high"]),
         "Best single %": _percent(best["accuracy"]) if best else None,
         "Points vs best single": _percent(row["difference"]["value"]),
+        "Points from": _percent(row["difference"]["low"]),
+        "Points to": _percent(row["difference"]["high"]),
         "Calls": row["calls"],
         "Cost": row["costs"].get(results["cost_mode"]),
         "Questions": row["n"],

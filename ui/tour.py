@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 PARAMETER = "tour"
+_LAST = "tour_last"
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,22 @@ def draw_tour(title: str) -> None:
     """Draw, on a page that is part of a tour in progress, what to look at and the way to the next stop."""
     number = current_stop(st.query_params.get(PARAMETER, ""), title)
     if number is None:
+        st.session_state.pop(_LAST, None)
         return
+    _arrive(number)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="tour"):
         st.markdown(f":material/explore: **Tour, {number} of {len(STOPS)}.** {STOPS[number - 1].look}", width="stretch")
         if number < len(STOPS):
             after = STOPS[number]
             st.page_link(after.page, label=f"**Next: {after.name}**", icon=":material/arrow_forward:", query_params=_address(number + 1))
         st.page_link("app.py", label="End the tour", icon=":material/close:")
+
+
+def _arrive(number: int) -> None:
+    """Open a stop as its address says, once: an address alone cannot, where a default in it does not replace what the page remembers."""
+    if st.session_state.get(_LAST) != number:
+        st.session_state[_LAST] = number
+        st.session_state.update(dict(STOPS[number - 1].address))
 
 
 def current_stop(asked: str, title: str) -> int | None:

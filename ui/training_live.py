@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from der_core.jobs import JobSnapshot, JobState
-from ui.charts_training import CURVES, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
-from ui.parts import DASH, duration, number, percent, plain, table_behind
+from ui.charts_training import CURVES, TEXT_SIZE, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
+from ui.parts import DASH, duration, number, percent, plain, plain_sentence, table_behind, type_size
 from ui.work import COMPARING, TRAINING, TrainingPlan, board, latest, this_tab
 
 REFRESH_S, IDLE_S = 1.0, 5.0
-_CHART_HEIGHT = 250
+_CHART_HEIGHTS = 21
+"""Height of a chart in heights of its type."""
 _BADGES: dict[JobState, tuple[str, str, str]] = {
     JobState.RUNNING: ("training", ":material/model_training:", "blue"),
     JobState.STOPPING: ("stopping: comparing what was learned", ":material/hourglass_top:", "orange"),
@@ -65,7 +66,7 @@ def _draw_state(job: JobSnapshot, plan: TrainingPlan | None) -> None:
     if job.state.active:
         _draw_progress(job)
     elif job.state is JobState.FAILED:
-        st.error(plain(job.message), icon=":material/error:")
+        st.error(plain_sentence(job.message), icon=":material/error:")
     elif job.result is None:
         st.caption("Stopped before anything was learned, so nothing is kept.")
 
@@ -96,11 +97,12 @@ def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
         for curve in CURVES:
             _draw_card(frame, curve)
     steps, names = plan.config.ppo.total_steps, plan.experts
-    charts = [(curve.field, curve_chart(frame, curve, steps), curve_alt(frame, curve)) for curve in CURVES]
-    charts.append(("shares", shares_chart(frame, names, steps), shares_alt(frame, names)))
+    text_size = type_size(TEXT_SIZE)
+    charts = [(curve.field, curve_chart(frame, curve, steps, text_size), curve_alt(frame, curve)) for curve in CURVES]
+    charts.append(("shares", shares_chart(frame, names, steps, text_size), shares_alt(frame, names)))
     for row in range(0, len(charts), 2):
         for place, (field, option, alt) in zip(st.columns(2), charts[row : row + 2], strict=False):
-            place.echarts_chart(option, key=f"train_{field}", alt=alt, height=_CHART_HEIGHT)
+            place.echarts_chart(option, key=f"train_{field}", alt=alt, height=_CHART_HEIGHTS * text_size)
     st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores.")
     table_behind(frame, "training_curves", "Table behind these curves")
 

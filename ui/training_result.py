@@ -65,12 +65,13 @@ def draw_row(row: Json, title: str, detail: str = "") -> None:
         st.metric(plain(title), percent(row["accuracy"]), help=help_text)
         st.markdown(f"{kind} :small[{plain(detail)}]" if detail else kind)
         interval = f"95 % interval {percent(row['low'])} to {percent(row['high'])}"
-        st.caption(f"{interval}; {number(row['calls'])} calls per question. {_against_best(row)}")
+        st.caption(f"{interval}; {number(row['calls'])} calls per question. {against_best(row)}")
 
 
-def _against_best(row: Json) -> str:
+def against_best(row: Json) -> str:
+    """Return in a sentence how far a row is from the best single expert."""
     gap = row["difference"]
-    if gap["value"] is None or not any(gap.values()):
+    if gap["value"] is None or row["family"] == "single":
         return "The others are measured against it."
     verdict = "significant" if row["differs"] else "not significant"
     return (

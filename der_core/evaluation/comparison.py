@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import get_args
 
@@ -15,7 +15,7 @@ from der_core.errors import SettingsError
 from der_core.evaluation import metrics
 from der_core.evaluation.metrics import StopStats
 from der_core.evaluation.rollout import Rollout, rollout
-from der_core.evaluation.statistics import Difference, bootstrap_means, difference, mcnemar_exact, wilson_interval
+from der_core.evaluation.statistics import Difference, bootstrap_means, difference, mcnemar_exact, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.baselines import Baseline, Family, Reference
@@ -67,7 +67,8 @@ class Row:
 class Comparison:
     """Rows of one comparison, in the order the routers were given, and the rollouts behind them by name.
 
-    `cost_mode` orders rows of equal accuracy.
+    `cost_mode` orders rows of equal accuracy. For resampling: `groups` [Q] names what questions are drawn with
+    (their passage), `question_costs` are [Q, rows] by cost mode; empty where they were not kept.
     """
 
     rows: tuple[Row, ...]
@@ -76,6 +77,8 @@ class Comparison:
     cost_mode: CostMode
     majority_accuracy: float
     gold_yes_rate: float
+    groups: tuple[str, ...] = ()
+    question_costs: Mapping[CostMode, Floats] = field(default_factory=dict)
 
     @cached_property
     def deployable(self) -> tuple[Row, ...]:
@@ -108,14 +111,18 @@ class Comparison:
         """Return in plain words which deployable router is best, and whether learning to route paid."""
         best, learned = self.deployable[0], self.learned
         if learned is None:
-            return f"The best router that needs no gold answer is {_figure(best)}, on {best.n} questions. No learned router is among them."
+            return f"The best router that needs no gold answer{self._in_hindsight(best)} is {_figure(best)}, on {best.n} questions. No learned router is among them."
         return f"{self._opening(best, learned)}. {_figure(learned)} {self._against_best_single(learned)}, on {learned.n} questions."
 
     def _opening(self, best: Row, learned: Row) -> str:
         clearly = "" if best.differs or best is self.best_single else ", though not clearly"
         if best is learned:
             return f"The learned router comes first{clearly}"
-        return f"A simple baseline {'comes first' if clearly else 'wins'}{clearly}: {_figure(best)}"
+        return f"A simple baseline{self._in_hindsight(best)} {'comes first' if clearly else 'wins'}{clearly}: {_figure(best)}"
+
+    def _in_hindsight(self, best: Row) -> str:
+        """The best of many on these questions was not known before; the best single expert was, from the training questions."""
+        return "" if best is self.best_single else ", chosen in hindsight,"
 
     def _against_best_single(self, row: Row) -> str:
         gap = row.difference
@@ -157,7 +164,37 @@ def compare(
     gaps = _differences(rollouts, reference.best_single, source.table, rng)
     rows = tuple(_row(name, compared.get(name), run, gap, context) for (name, run), gap in zip(rollouts.items(), gaps, strict=True))
     gold = source.table.gold
-    return Comparison(rows, rollouts, reference, source.prices.mode, metrics.majority_accuracy(gold), metrics.yes_rate(gold))
+    return Comparison(
+        rows=rows,
+        rollouts=rollouts,
+        reference=reference,
+        cost_mode=source.prices.mode,
+        majority_accuracy=metrics.majority_accuracy(gold),
+        gold_yes_rate=metrics.yes_rate(gold),
+        groups=tuple(question.group for question in source.table.questions),
+        question_costs={
+            mode: np.column_stack([run.at_calls(values).sum(axis=1) for run in rollouts.values()]) for mode, values in context.costs.items()
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How two routers differ on the same questions: accuracy of the first less that of the second, and exact McNemar's p."""
+
+    difference: Difference
+    mcnemar_p: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is significant."""
+        return self.mcnemar_p < SIGNIFICANCE and self.difference.excludes_zero
+
+
+def compare_two(comparison: Comparison, first: str, second: str, rng: np.random.Generator) -> Pair:
+    """Return how two routers of a comparison differ, paired by question and resampled by passage."""
+    a, b = comparison.rollouts[first].correct, comparison.rollouts[second].correct
+    return Pair(paired_bootstrap(a, b, comparison.groups, rng), mcnemar_exact(a, b))
 
 
 def fit_all_prices(training: Table, calibration_samples: int | None = None) -> dict[CostMode, Prices]:

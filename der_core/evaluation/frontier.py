@@ -16,8 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.statistics import CONFIDENCE, Difference, Interval, bootstrap_means
 
 Floats = NDArray[np.float64]
+
+N_RESAMPLES = 300
+"""Each takes two hulls, so fewer than of a difference of means; ends of intervals are sure to about half a point."""
+
+INTERVAL_SEED = 11
+"""Of the resamples behind intervals, so that a page shows the same ones as a report."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +81,27 @@ class Frontier:
     zero_aiq: float
 
 
+@dataclass(frozen=True, eq=False)
+class FrontierIntervals:
+    """How sure a Frontier is: 95 % intervals of the same figures, all on the same resamples; nan where there is no figure.
+
+    `gain` is `aiq` less `zero_aiq`. It cannot fall below 0, since the single experts are among the deployable routers,
+    and the best of many rises with chance: an interval above 0 does not show that any one router pays.
+    """
+
+    aiq: Interval
+    zero_aiq: Interval
+    gain: Difference
+    above: Mapping[str, Interval]
+
+
+def unknown_intervals(comparison: Comparison) -> FrontierIntervals:
+    """Return what is known of intervals where there is nothing to resample: nan throughout."""
+    unknown = Interval(math.nan, math.nan)
+    above = {row.name: unknown for row in comparison.rows}
+    return FrontierIntervals(unknown, unknown, Difference(math.nan, math.nan, math.nan), above)
+
+
 def pareto_set(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.int64]:
     """Return the indices of the points that no other one dominates, by rising cost.
 
@@ -113,6 +141,46 @@ def frontier(comparison: Comparison, mode: CostMode) -> Frontier:
         aiq=whole.mean_quality(low, high),
         zero_aiq=zero.mean_quality(low, high),
     )
+
+
+def frontier_intervals(comparison: Comparison, mode: CostMode, rng: np.random.Generator, n: int = N_RESAMPLES) -> FrontierIntervals:
+    """Return percentile intervals of `frontier(comparison, mode)` over `n` resamples of its questions, whole passages at a time.
+
+    AIQ is taken over the resampled costs of the single experts, as its definition says. Needs the comparison's `question_costs`.
+    """
+    names = [row.name for row in comparison.rows]
+    n_rows, point = len(names), frontier(comparison, mode)
+    singles = [place for place, row in enumerate(comparison.rows) if row.family == "single"]
+    deployable = [place for place, row in enumerate(comparison.rows) if not row.oracle]
+    correct = np.column_stack([comparison.rollouts[name].correct for name in names])
+    means = bootstrap_means(np.column_stack([correct, comparison.question_costs[mode]]), comparison.groups, rng, n)
+    drawn = [_resampled(sample[:n_rows], sample[n_rows:], singles, deployable) for sample in means]
+    zero, whole = (np.array([heights[which] for heights, _ in drawn]) for which in (0, 1))
+    above = np.array([distances for _, distances in drawn])
+    gain = _interval(whole - zero)
+    return FrontierIntervals(
+        aiq=_interval(whole),
+        zero_aiq=_interval(zero),
+        gain=Difference(point.aiq - point.zero_aiq, gain.low, gain.high),
+        above={name: _interval(above[:, place], point.above[name]) for place, name in enumerate(names)},
+    )
+
+
+def _resampled(accuracy: Floats, cost: Floats, singles: list[int], deployable: list[int]) -> tuple[tuple[float, float], list[float]]:
+    """Mean heights of the zero router and of all deployable ones in one resample, and each router's distance from the former."""
+    bounds = float(cost[singles].min()), float(cost[singles].max())
+    zero, whole = (concave_hull(cost[places], accuracy[places]) for places in (singles, deployable))
+    distances = [float(height - zero.quality_at(place)) for height, place in zip(accuracy, cost, strict=True)]
+    return (zero.mean_quality(*bounds), whole.mean_quality(*bounds)), distances
+
+
+def _interval(values: Floats, point: float = 0.0) -> Interval:
+    """Percentiles of the resamples that have the figure; nan where the figure itself (`point`) or all resamples are."""
+    known = values[~np.isnan(values)]
+    if not len(known) or math.isnan(point):
+        return Interval(math.nan, math.nan)
+    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(low), float(high))
 
 
 def _hull(rows: tuple[Row, ...] | list[Row], mode: CostMode) -> Hull:

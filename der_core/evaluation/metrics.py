@@ -6,11 +6,13 @@ Shape legend: Q questions, T longest route, N experts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from der_core.evaluation.statistics import Interval, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.process import StopReason
@@ -25,6 +27,24 @@ def mean(values: ArrayLike) -> float:
     """Return the mean; nan for no values."""
     array = np.asarray(values, dtype=np.float64)
     return float(array.mean()) if array.size else math.nan
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Return the exponential moving average of `values`, without the pull towards 0 that it starts with.
+
+    `weight` in [0, 1) is what each average keeps of the one before; 0 changes nothing. A missing value (nan)
+    stays missing and moves nothing. Formula: s_t = w s_{t-1} + (1 - w) v_t with s_{-1} = 0, shown as
+    s_t / (1 - w^n) after n values.
+    """
+    smoothed: list[float] = []
+    average, count = 0.0, 0
+    for value in values:
+        if math.isnan(value):
+            smoothed.append(math.nan)
+            continue
+        average, count = weight * average + (1 - weight) * value, count + 1
+        smoothed.append(average / (1 - weight**count))
+    return smoothed
 
 
 def quantile(values: ArrayLike, q: float) -> float:
@@ -111,6 +131,16 @@ class Flips:
     def net(self) -> int:
         """Questions won less questions lost."""
         return self.wrong_to_right - self.right_to_wrong
+
+    @property
+    def won(self) -> Interval:
+        """Wilson's interval of the share of questions that turned from wrong to right."""
+        return wilson_interval(self.wrong_to_right, self.n)
+
+    @property
+    def lost(self) -> Interval:
+        """Wilson's interval of the share of questions that turned from right to wrong."""
+        return wilson_interval(self.right_to_wrong, self.n)
 
     @property
     def copy_rate(self) -> float:

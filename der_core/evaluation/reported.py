@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from der_core.config import CostMode
 from der_core.errors import ReportError
 from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.frontier import FrontierIntervals
 from der_core.evaluation.metrics import Flips, StopStats
 from der_core.evaluation.report import Json
-from der_core.evaluation.statistics import Difference
+from der_core.evaluation.statistics import Difference, Interval
 from der_core.records import Label
 from der_core.routing.baselines import Reference, single_name
 
@@ -35,6 +37,19 @@ def reported_flips(report: Json) -> tuple[Flips, ...]:
         return tuple(Flips(**flips) for flips in report["flips"])
     except (KeyError, TypeError) as error:
         raise ReportError(f"What shown answers do cannot be read from this report ({error}); delete the run and train again.") from error
+
+
+def reported_intervals(report: Json) -> dict[CostMode, FrontierIntervals]:
+    """Return how sure the figures of each cost mode are; empty for a report of an earlier version, ReportError for one that is damaged."""
+    try:
+        return {mode: _intervals(_known(told)) for mode, told in report.get("frontier", {}).items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ReportError(f"The intervals of this report cannot be read ({error}); delete the run and train again.") from error
+
+
+def _intervals(told: Mapping[str, Any]) -> FrontierIntervals:  # Any: JSON values
+    above = {name: Interval(**bounds) for name, bounds in told["above"].items()}
+    return FrontierIntervals(Interval(**told["aiq"]), Interval(**told["zero_aiq"]), Difference(**told["gain"]), above)
 
 
 def _comparison(report: Json) -> Comparison:

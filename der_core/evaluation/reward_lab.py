@@ -1,7 +1,8 @@
 """What a reward asks for: its exact best routes on a recording, without any training.
 
-The best routes are found by dynamic programming and know the gold answers (oracle): a ceiling for every
-router under that reward, and a plain view of what the reward likes.
+The best routes are found by dynamic programming and know the gold answers (oracle): no
+route earns more under that reward on the same replies, read by
+the same thresholds. They are a plain view of what the reward likes, which need not be accuracy.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Liking(enum.StrEnum):
 class BestRoutes:
     """Figures of the exact best routes under one reward, on `n` questions; all of them oracle.
 
-    `interval` is Wilson's, of `accuracy`; `cost` and `calls` are means per question; `stopped_early` is the
+    `interval` is Wilson's, of `accuracy`, and `wrong_first_interval` of `wrong_first`; `cost` and `calls` are means per question; `stopped_early` is the
     share of routes that ended before T_max forced them to. `wrong_first` is the share of questions whose best
     route begins with a wrong answer and ends with a right one, although some expert would have been right at
     once: there the reward pays for the detour. `shares` are the experts' shares of all calls, in order.
@@ -62,6 +63,7 @@ class BestRoutes:
     calls: float
     stopped_early: float
     wrong_first: float
+    wrong_first_interval: Interval
     mean_return: float
     shares: tuple[float, ...]
 
@@ -70,6 +72,7 @@ def best_routes(source: TableSource, episode: EpisodeConfig, reward: RewardConfi
     """Return the figures of the exact best routes for all questions of `source`."""
     run = rollout(exact_optimum(source, episode, reward, discount), source, reward)
     gold = source.table.gold
+    wrong_first = _wrong_first(source, run)
     return BestRoutes(
         n=len(run.rows),
         accuracy=metrics.mean(run.correct),
@@ -77,7 +80,8 @@ def best_routes(source: TableSource, episode: EpisodeConfig, reward: RewardConfi
         cost=metrics.mean(run.costs.sum(axis=1)),
         calls=metrics.mean(run.calls),
         stopped_early=metrics.stop_stats(run.labels, run.correct, run.reasons, gold).rate,
-        wrong_first=_wrong_first(source, run),
+        wrong_first=metrics.mean(wrong_first),
+        wrong_first_interval=wilson_interval(int(wrong_first.sum()), len(run.rows)),
         mean_return=metrics.mean(run.returns(discount)),
         shares=tuple(float(share) for share in metrics.expert_shares(run.experts, source.n_experts)),
     )
@@ -98,10 +102,10 @@ def with_weight(reward: RewardConfig, weight: Weight, value: float) -> RewardCon
     return replace(reward, **changes)
 
 
-def _wrong_first(source: TableSource, run: Rollout) -> float:
+def _wrong_first(source: TableSource, run: Rollout) -> NDArray[np.bool_]:
     gold = source.table.gold[run.rows]
     right_at_once = (source.labels[run.rows, :, Label.NONE] == gold[:, None]).any(axis=1)
-    return metrics.mean(np.asarray(right_at_once & (run.labels[:, 0] != gold) & run.correct))
+    return np.asarray(right_at_once & (run.labels[:, 0] != gold) & run.correct)
 
 
 def best_orders(

@@ -35,6 +35,14 @@ class BestRoute:
     value: float
     stop_reason: str
 
+    def cost_lost(self, cost: float) -> float:
+        """Return how much more a route of that cost paid than the best one; below 0 where the best one pays more to be right."""
+        return cost - self.cost
+
+    def value_lost(self, value: float) -> float:
+        """Return how much less a route of that return earned than the best one, under the same rules."""
+        return self.value - value
+
 
 @dataclass(frozen=True)
 class FirstReply:

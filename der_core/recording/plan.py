@@ -12,6 +12,12 @@ PASSES: tuple[tuple[Label, ...], ...] = ((Label.NONE, Label.YES, Label.NO), (Lab
 """Previous labels in the order in which they are asked; the second pass only where a reply was invalid."""
 
 
+def calls_needed(n_questions: int, n_experts: int) -> tuple[int, int]:
+    """Return the fewest and the most calls that a recording can need."""
+    always, sometimes = (len(labels) for labels in PASSES)
+    return n_questions * n_experts * always, n_questions * n_experts * (always + sometimes)
+
+
 class Plan:
     """The replies that are wanted of some experts on some questions, and which of them are there.
 

@@ -426,8 +426,19 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> No
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     for number in range(version, len(MIGRATIONS)):
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1};"
-        db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} {marks} COMMIT;")
+        _migrate(db, number)
+
+
+def _migrate(db: sqlite3.Connection, number: int) -> None:
+    """Bring a file from version `number` to the next, unless another process was quicker."""
+    db.execute("BEGIN IMMEDIATE")
+    with db:  # commits, or rolls back on the way out of an error
+        if db.execute("PRAGMA user_version").fetchone()[0] > number:
+            return
+        for statement in MIGRATIONS[number].split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {number + 1}")
 
 
 def _identity(spec: ExpertSpec) -> tuple[str, ...]:

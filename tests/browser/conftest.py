@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ollama_server import OllamaServer
 from playwright.sync_api import Browser, Page
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium
-from browser.home import make_questions, serve_models, write_home
-from der_core.evaluation.runs import Run
+from browser.home import make_questions, serve_models, specs_of, write_home
+from der_core.evaluation.report import Json
+from der_core.evaluation.runs import Run, RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "ci-output"
@@ -29,14 +31,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dashboard, Run]]:
+def models() -> Iterator[list[OllamaServer]]:
+    """The servers of the experts."""
+    with serve_models(make_questions()) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory: pytest.TempPathFactory, models: list[OllamaServer]) -> Iterator[tuple[Dashboard, Run]]:
     """A server on a home with a recording and a run, whose experts answer as long as it runs."""
     folder = tmp_path_factory.mktemp("browser")
-    questions = make_questions()
-    with serve_models(questions) as specs:
-        run = write_home(folder / "home", questions, specs)
-        with Dashboard(folder / "home", folder / "server.log") as dashboard:
-            yield dashboard, run
+    run = write_home(folder / "home", make_questions(), specs_of(models))
+    with Dashboard(folder / "home", folder / "server.log") as dashboard:
+        yield dashboard, run
 
 
 @pytest.fixture(scope="package")
@@ -47,6 +54,12 @@ def dashboard(trained: tuple[Dashboard, Run]) -> Dashboard:
 @pytest.fixture(scope="package")
 def run(trained: tuple[Dashboard, Run]) -> Run:
     return trained[1]
+
+
+@pytest.fixture(scope="package")
+def report(dashboard: Dashboard, run: Run) -> Json:
+    """The report of the run."""
+    return RunStore(dashboard.home / "runs").load_report(run.id)
 
 
 @pytest.fixture

@@ -52,14 +52,18 @@ MODELS = (Model("cheap:0.5b", 0.5, 0.3, 0.0), Model("middling:1.5b", 1.5, 0.5, 0
 
 
 @contextmanager
-def serve_models(questions: Sequence[Question]) -> Iterator[list[ExpertSpec]]:
-    """Serve every model on a server of its own, and tell where."""
+def serve_models(questions: Sequence[Question]) -> Iterator[list[OllamaServer]]:
+    """Serve every model of MODELS on a server of its own, in that order."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(OllamaServer(_answers(model, questions), [model.name])) for model in MODELS]
-        yield [
-            ExpertSpec(model.name.replace(":", "-"), "ollama", model.name, host=server.url, params_billions=model.billions)
-            for model, server in zip(MODELS, servers, strict=True)
-        ]
+        yield [stack.enter_context(OllamaServer(_answers(model, questions), [model.name])) for model in MODELS]
+
+
+def specs_of(servers: Sequence[OllamaServer]) -> list[ExpertSpec]:
+    """Return the experts that the servers of `serve_models` are."""
+    return [
+        ExpertSpec(model.name.replace(":", "-"), "ollama", model.name, host=server.url, params_billions=model.billions)
+        for model, server in zip(MODELS, servers, strict=True)
+    ]
 
 
 def make_questions() -> tuple[Question, ...]:

@@ -6,12 +6,11 @@ import json
 import math
 from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from der_core.routing.trained import CurvePoint
-from ui.charts_runs import DASHES, MAX_RUNS, RunCurves, overlay_alt, overlay_chart, overlay_frame, settings_frame, smooth
+from ui.charts_runs import DASHES, MAX_RUNS, RunCurves, overlay_alt, overlay_chart, overlay_frame, settings_frame
 from ui.charts_training import CURVES, STEPS, Option, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
 from ui.palette import expert_colour
 
@@ -82,28 +81,6 @@ def test_experts_keep_their_colour_and_stack_to_all_calls() -> None:
     assert {series["stack"] for series in option["series"]} == {"calls"} and option["yAxis"]["max"] == 100
 
 
-def test_no_smoothing_changes_nothing() -> None:
-    assert smooth([1.0, 5.0, 2.0], 0.0) == [1.0, 5.0, 2.0]
-
-
-def test_smoothing_is_not_drawn_to_zero_at_its_start() -> None:
-    assert smooth([4.0, 4.0, 4.0], 0.9) == pytest.approx([4.0, 4.0, 4.0])
-    assert smooth([1.0, 2.0], 0.5) == pytest.approx([1.0, (0.5 * 1 + 1 * 2) / 1.5])
-
-
-def test_smoothing_is_the_weighted_mean_of_all_values_so_far() -> None:
-    values, weight = np.random.default_rng(0).normal(size=30), 0.8
-    slow = [np.average(values[: n + 1], weights=weight ** np.arange(n, -1, -1)) for n in range(len(values))]
-    assert smooth(values.tolist(), weight) == pytest.approx(slow)
-
-
-def test_missing_values_stay_missing_and_move_nothing() -> None:
-    smoothed = smooth([math.nan, 1.0, math.nan, 2.0], 0.5)
-    assert math.isnan(smoothed[0]) and math.isnan(smoothed[2])
-    assert [smoothed[1], smoothed[3]] == pytest.approx(smooth([1.0, 2.0], 0.5))
-    assert smooth([], 0.5) == []
-
-
 def test_five_runs_differ_in_colour_and_in_dash() -> None:
     runs = [run(f"run {n}") for n in range(MAX_RUNS)]
     option = overlay_chart(runs, REWARD, 0.0)
@@ -147,3 +124,20 @@ def test_only_settings_that_differ_are_listed() -> None:
 def test_equal_settings_leave_an_empty_list() -> None:
     assert settings_frame({"a": {"alpha": 0.1}, "b": {"alpha": 0.1}}).empty
     assert settings_frame({"a": {"alpha": 0.1}}).empty
+
+
+def test_type_grows_for_the_presenter() -> None:
+    frame = curves_frame(POINTS, EXPERTS)
+    for option in (
+        curve_chart(frame, REWARD, 500, 20),
+        shares_chart(frame, EXPERTS, 500, 20),
+        overlay_chart([run("a")], REWARD, 0.5, 20),
+    ):
+        sizes = [
+            option["title"]["textStyle"],
+            option["title"]["subtextStyle"],
+            option["xAxis"]["nameTextStyle"],
+            option["yAxis"]["axisLabel"],
+        ]
+        assert [size["fontSize"] for size in sizes] == [23, 20, 20, 20]
+        assert option.get("legend", {"textStyle": {"fontSize": 20}})["textStyle"]["fontSize"] == 20

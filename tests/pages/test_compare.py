@@ -13,15 +13,17 @@ from streamlit.testing.v1 import AppTest
 import ui.compare_questions
 import ui.compare_views
 from der_core.evaluation.answers import differing
-from der_core.evaluation.comparison import Comparison
+from der_core.evaluation.comparison import Comparison, compare_two
 from der_core.evaluation.experiment import Evaluation
-from der_core.evaluation.frontier import frontier
+from der_core.evaluation.frontier import frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.recording.store import Store
 from ui.compare_questions import route_in_words
-from ui.compare_subject import ALONE, Subject, answers_of, chosen_answers, of_run
+from ui.compare_subject import ALONE, BOOTSTRAP_SEED, Subject, answers_of, chosen_answers, of_run
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES
 from ui.loaders import run_evaluation
+from ui.parts import points as in_points
+from ui.parts import with_interval
 
 PAGE = "pages/compare.py"
 
@@ -143,7 +145,11 @@ class TestRun:
 
     def test_mean_heights_are_told(self, trained_home: Home) -> None:
         found = frontier(comparison_of(trained_home), "compute")
-        assert f"zero router {100 * found.zero_aiq:.1f} %, all deployable routers {100 * found.aiq:.1f} %" in words(opened())
+        sure = frontier_intervals(comparison_of(trained_home), "compute", np.random.default_rng(BOOTSTRAP_SEED))
+        told = [with_interval(value, each.low, each.high) for value, each in ((found.zero_aiq, sure.zero_aiq), (found.aiq, sure.aiq))]
+        text = words(opened())
+        assert f"zero router {told[0]}, all deployable routers {told[1]}" in text
+        assert f"{in_points(sure.gain.value)} points [{in_points(sure.gain.low)}, {in_points(sure.gain.high)}]" in text
 
     @pytest.mark.parametrize("view", [RANKING, ADVICE])
     def test_a_recording_that_is_gone_leaves_what_the_report_knows(self, trained_home: Home, view: str) -> None:
@@ -206,6 +212,13 @@ class TestQuestions:
         frame = app.dataframe[-1].value
         assert len(frame) == len(differing(runs["cheap once"], runs["dear once"])) > 0
         assert (frame["cheap once"] != frame["dear once"]).all()
+        pair = compare_two(comparison_of(trained_home), "cheap once", "dear once", np.random.default_rng(BOOTSTRAP_SEED))
+        gap = pair.difference
+        assert gap.value == pytest.approx(runs["cheap once"].correct.mean() - runs["dear once"].correct.mean())
+        assert (
+            f"cheap once less dear once, paired by question: **{in_points(gap.value)} points** [{in_points(gap.low)}, {in_points(gap.high)}], "
+            f"exact McNemar p = {pair.mcnemar_p:.2g}: {'significant' if pair.differs else 'not significant'}"
+        ) in words(app)
 
     def test_kinds_narrow_the_list(self, trained_home: Home) -> None:
         app = opened(compare_view=QUESTIONS, compare_kinds=["odd"])

@@ -22,10 +22,10 @@ from ui import charts_experts as charts
 from ui.expert_choice import MAX_EXPERTS, found, gguf_files, read_list
 from ui.expert_facts import short_digest
 from ui.expert_health import health_of, pull_lines
-from ui.expert_trial import TRY, Trial, start_trial
+from ui.expert_trial import PREVIOUS, TRY, Trial, start_trial
 from ui.home import RecordingRef
 from ui.loaders import load, load_parts
-from ui.parts import percent, plain
+from ui.parts import percent
 from ui.work import board
 
 PAGE = "pages/experts.py"
@@ -67,7 +67,7 @@ def test_without_a_recording_the_page_says_where_to_make_one(empty_home: Home) -
 def test_a_dead_ollama_is_one_sentence_with_the_next_step(empty_home: Home) -> None:
     app = opened(NOBODY)
     assert [warning.value for warning in app.warning] == [
-        f"Nothing answers at {NOBODY}; start Ollama with `ollama serve`, or correct the expert's host."
+        f"Nothing answers at `{NOBODY}`; start Ollama with `ollama serve`, or correct the expert's host."
     ]
     assert set(table_with(app, "State")["State"]) == {"○ not ready"}
 
@@ -193,7 +193,7 @@ def test_with_neither_ollama_nor_installed_models_the_page_says_how_to_start_oll
     app = open_page(PAGE)
     assert app.segmented_control(key="experts_source").value == "small"
     assert [warning.value for warning in app.warning] == [
-        f"Nothing answers at {NOBODY}; start Ollama with `ollama serve`, or correct the expert's host."
+        f"Nothing answers at `{NOBODY}`; start Ollama with `ollama serve`, or correct the expert's host."
     ]
 
 
@@ -295,7 +295,7 @@ def test_a_trial_that_fails_is_one_sentence(empty_home: Home) -> None:
     assert board().wait(job.id, 20).state is JobState.FAILED
     app.run()
     assert not app.exception
-    assert f"Nothing answers at {NOBODY}" in app.warning[-1].value
+    assert f"Nothing answers at `{NOBODY}`; start Ollama" in app.warning[-1].value
 
 
 def test_a_trial_that_hangs_can_be_stopped(empty_home: Home, ollama: OllamaServer) -> None:
@@ -308,6 +308,20 @@ def test_a_trial_that_hangs_can_be_stopped(empty_home: Home, ollama: OllamaServe
     ended = board().wait(job_id, 10)
     assert ended.state is JobState.STOPPED
     assert ended.result is None
+
+
+def test_names_of_experts_are_shown_not_drawn(empty_home: Home, ollama: OllamaServer) -> None:
+    spec = ExpertSpec("a![x](//evil/x.png)", "ollama", "smollm2:135m", host=ollama.url)
+    ollama.fail("hung")
+    job_id = start_trial(spec, Question("q", "Is it?"), Label.NONE, AskOptions(retries=0), "tab")
+    assert r"Asking a\!\[x\](//evil/x.png) (tab)" in words(opened(ollama.url))
+    board().stop(job_id)
+    board().wait(job_id, 10)
+    ollama.fail("hung", times=0)
+    board().wait(start_trial(spec, Question("q", "Is it?"), Label.NONE, AskOptions(retries=0), "tab"), 20)
+    drawn = [markdown.value for markdown in opened(ollama.url).markdown]
+    assert r"**Sent to a\!\[x\](//evil/x.png)**" in drawn
+    assert not [text for text in drawn if "![" in text]
 
 
 def test_the_label_shown_before_is_part_of_the_prompt(empty_home: Home, ollama: OllamaServer) -> None:
@@ -323,10 +337,6 @@ def test_health_asks_side_by_side_and_remembers(empty_home: Home, ollama: Ollama
     assert first == second
     assert ollama.count("/api/tags") == len(specs)
     assert pull_lines(first) == ["ollama pull gone:1b"]
-
-
-def test_words_of_a_server_do_not_become_pictures_or_markup() -> None:
-    assert plain("see ![x](http://a) <b> `ollama pull a_b` *c*") == r"see \!\[x\](http://a) \<b> `ollama pull a_b` \*c\*"
 
 
 def test_chart_options_are_json_but_for_their_tables(recorded_home: Home) -> None:
@@ -366,3 +376,23 @@ def test_a_missing_figure_is_empty_in_tables_not_zero(recorded_home: Home) -> No
     frame = charts.threshold_frame(effects)
     assert frame["Right %"].isna().all()
     assert frame["Questions"].tolist() == [0, 0, 0]
+
+
+def test_charts_of_experts_are_larger_for_the_last_row(recorded_home: Home) -> None:
+    usual, presented = (json.loads(open_page(PAGE, **address).get("echarts_chart")[0].proto.spec) for address in ({}, {"present": "true"}))
+    sizes = [(chart["title"]["textStyle"]["fontSize"], chart["xAxis"]["axisLabel"]["fontSize"]) for chart in (usual, presented)]
+    assert sizes == [(16, 14), (22, 20)]
+
+
+def test_a_recording_that_is_gone_is_told(recorded_home: Home) -> None:
+    app = open_page(PAGE, experts_recording="gone_")
+    assert r"There is no recording “gone\_” here; shown instead: small." in [warning.value for warning in app.warning]
+    assert app.selectbox(key="experts_recording").value == "small"
+
+
+def test_an_address_opens_the_trial(empty_home: Home) -> None:
+    second = open_page(PAGE).selectbox(key="experts_try_expert").options[1]
+    app = open_page(PAGE, experts_question="Is it?", experts_previous=PREVIOUS["no"], experts_try_expert=second)
+    assert app.text_input(key="experts_question").value == "Is it?"
+    assert app.segmented_control(key="experts_previous").value == "no"
+    assert app.selectbox(key="experts_try_expert").value == second

@@ -200,6 +200,17 @@ class TestTour:
         assert not app.exception
         assert [box.label for box in app.text_input] == ["Your yes/no question"]
 
+    @pytest.mark.parametrize("number", [2, 6])
+    def test_a_stop_opens_on_its_own_source_whatever_the_page_remembers(self, trained_home: Home, number: int) -> None:
+        own, other = dict(STOPS[number - 1].address)["route_source"], dict(STOPS[7 - number].address)["route_source"]
+        app = open_page("pages/route.py", route_source=other)
+        source = app.segmented_control(key="route_source")
+        assert source.value == other
+        app.query_params["tour"] = str(number)
+        assert app.run().segmented_control(key="route_source").value == own
+        app.segmented_control(key="route_source").set_value(other)
+        assert app.run().segmented_control(key="route_source").value == other
+
     @pytest.mark.parametrize("asked", ["", "0", "7", "-1", "1.0", "two", "１"])
     def test_other_numbers_are_no_stop(self, asked: str) -> None:
         assert all(current_stop(asked, stop.title) is None for stop in STOPS)

@@ -19,6 +19,7 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import QuestionsError
 from der_core.jobs import JobSnapshot, JobState
 from der_core.recording import verification
+from der_core.recording.plan import calls_needed
 from der_core.recording.store import Call, Store
 from der_core.recording.table import load_table
 from der_core.records import Label
@@ -27,7 +28,7 @@ from ui.loaders import load, recordings
 from ui.question_choice import MAX_BYTES, read_upload
 from ui.recorded_replies import PAGE_SIZE, load_replies
 from ui.recording_file import VERIFYING, export
-from ui.recording_start import calls, clean_name
+from ui.recording_start import clean_name
 from ui.reply_search import Replies, Wanted
 from ui.work import RECORDING, board, latest, start_recording
 
@@ -74,7 +75,7 @@ def test_with_nothing_recorded_the_page_says_what_to_do(empty_home: Home) -> Non
 def test_the_number_of_calls_is_told_before_the_start(empty_home: Home) -> None:
     app = opened(record_samples=10)
     assert "**120 to 160 calls**" in words(app)
-    assert calls(10, 4) == (120, 160)
+    assert calls_needed(10, 4) == (120, 160)
 
 
 def test_a_sample_size_out_of_range_is_clamped(empty_home: Home) -> None:
@@ -87,7 +88,7 @@ def test_a_sample_size_out_of_range_is_clamped(empty_home: Home) -> None:
 def test_a_start_without_ollama_is_one_sentence_and_no_job(empty_home: Home) -> None:
     app = opened()
     app.button(key="record_start").click().run()
-    assert app.warning[0].value.startswith(f"Nothing answers at {NOBODY}; start Ollama")
+    assert app.warning[0].value.startswith(f"Nothing answers at `{NOBODY}`; start Ollama")
     assert latest(RECORDING) is None
 
 
@@ -224,6 +225,13 @@ def test_browsing_shows_a_page_of_questions_with_the_labels_of_each_expert(recor
     assert len(shown) == PAGE_SIZE < N_QUESTIONS
     alone = Label(int(table.labels[0, 2, Label.NONE]))
     assert shown["dear"][0].split()[:2] == ["✓" if alone == table.questions[0].gold else "✗", alone.word]
+
+
+def test_the_page_of_questions_is_in_the_address(recorded_home: Home) -> None:
+    ids = [question.id for question in load(ref_of(recorded_home)).questions]
+    shown = {page: open_page(PAGE, record_page=page).dataframe[0].value["Id"].tolist() for page in ("1", "2", "99", "two")}
+    assert shown["1"] == shown["99"] == shown["two"] == ids[:PAGE_SIZE]
+    assert shown["2"] == ids[PAGE_SIZE : 2 * PAGE_SIZE]
 
 
 def test_the_search_reaches_every_page_and_shows_a_single_hit_in_full(recorded_home: Home) -> None:

@@ -14,6 +14,7 @@ import ui.reward_lab as lab
 from der_core.config import DEPLOYABLE, PAPER, EpisodeConfig, RewardConfig, TrainConfig
 from der_core.errors import SettingsError
 from der_core.evaluation.reward_lab import BestRoutes, Liking, best_orders, best_routes
+from der_core.evaluation.statistics import Interval
 from der_core.recording.store import Store
 from der_core.routing.cost import fit_prices
 from der_core.routing.reward import describe_preference, order_returns
@@ -90,7 +91,7 @@ def test_the_page_opens_with_the_deployable_reward_and_its_exact_best_routes(rec
     app = open_page(PAGE)
     assert_shows(app, expected(recorded_home, DEPLOYABLE))
     assert app.segmented_control("lab_preset").value == "deployable"
-    assert "They know the gold answers: a ceiling for every router" in words(app)
+    assert "no route earns more under this reward on this recording, replies counted by their own word" in words(app)
     assert describe_preference(DEPLOYABLE.reward, DEPLOYABLE.episode, 0.95) in words(app)
 
 
@@ -214,7 +215,7 @@ def test_settings_that_are_a_preset_are_told_to_be_it() -> None:
 
 # --- what is drawn ---
 
-FIGURES = BestRoutes(10, 0.9, None, 1.5, 1.2, 1.0, 0.25, 2.0, (0.5, 0.5))  # the interval is not looked at
+FIGURES = BestRoutes(10, 0.9, Interval(0.6, 0.98), 1.5, 1.2, 1.0, 0.25, Interval(0.1, 0.5), 2.0, (0.5, 0.5))
 
 
 def test_the_best_order_is_on_top_and_right_at_once_is_always_shown() -> None:
@@ -261,6 +262,16 @@ def test_the_map_colours_each_cell_by_what_pays_best() -> None:
     assert [cell["value"] for cell in option["series"][0]["data"]] == [[0, 0, 0], [1, 0, 1], [0, 1, 0], [1, 1, 1]]
     assert option["series"][1]["data"][0]["value"] == [1, 0]
     assert "right at once on 50 % of the map" in charts.likings_alt(frame)
+
+
+def test_how_often_it_stops_early_is_one_of_the_curves(recorded_home: Home) -> None:
+    config = lab_settings()
+    values, points = zip(*lab.lab_curve(ref_of(recorded_home), config, "gamma"), strict=True)
+    frame = charts.sweep_frame("gamma", values, points)
+    option = charts.sweep_chart(frame, "gamma", 1.0, log=False)
+    assert [series["encode"]["y"] for series in option["series"]][3:] == ["Stops early %", "Wrong first %"]
+    assert frame["Stops early %"].tolist() == [round(100 * point.stopped_early, 2) for point in points]
+    assert "Stops early % from" in charts.sweep_alt(frame, "gamma")
 
 
 def test_charts_are_larger_for_the_last_row(recorded_home: Home) -> None:

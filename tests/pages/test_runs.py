@@ -67,6 +67,8 @@ def test_the_table_has_settings_and_results_of_every_run(trained_home: Home) -> 
     assert table(app)["Name"].tolist() == ["second run", "first run"]
     assert table(app)["alpha"].tolist() == [0.2, 0.05]
     assert table(app)["Right %"].tolist() == [round(100 * row["accuracy"], 1)] * 2
+    for column, end in (("Points vs best single", "value"), ("Points from", "low"), ("Points to", "high")):
+        assert table(app)[column].tolist() == [round(100 * row["difference"][end], 1)] * 2
     assert table(app)["Router"].unique().tolist() == ["DER (deployable)"]
     assert table(app)["id"].tolist()[1] == trained_home.run_id
 
@@ -112,6 +114,19 @@ def test_an_address_with_runs_that_are_not_here_opens_all_the_same(trained_home:
     assert not app.exception
     assert app.multiselect(key="runs_chosen").value == [trained_home.run_id]
     assert app.selectbox(key="run").value == trained_home.run_id
+    assert [warning.value for warning in app.warning] == [
+        "There is no run “gone” here; shown instead: those that are.",
+        "There is no run “../../etc” here; shown instead: those that are.",
+        "There is no run “gone” here; shown instead: first run.",
+    ]
+
+
+def test_a_run_deleted_just_now_is_no_unknown_one(trained_home: Home) -> None:
+    second_run(trained_home)
+    app = open_page(PAGE, run=trained_home.run_id)
+    app.button(key="runs_delete").click().run()
+    assert app.selectbox(key="run").value != trained_home.run_id
+    assert not app.warning
 
 
 def test_no_more_than_five_runs_are_drawn(trained_home: Home) -> None:

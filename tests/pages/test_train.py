@@ -27,7 +27,7 @@ from der_core.routing.trained import CurvePoint
 from ui import loaders, work
 from ui.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef
-from ui.training_result import LINKS
+from ui.training_result import LINKS, against_best
 from ui.work import TRAINING, TrainingPlan, board, latest, start_training
 
 PAGE = "pages/train.py"
@@ -98,7 +98,11 @@ def test_a_recording_can_be_trained_on_and_the_page_says_what_is_learned_from(re
     app = open_page(PAGE)
     assert not app.exception
     assert not app.button(key="train_start").disabled
-    assert f"{N_QUESTIONS} recorded questions of small, 3 experts" in words(app)
+    parts = loaders.load_parts(RecordingRef(recorded_home.store, "small"))
+    assert (
+        f"small, 3 experts, {N_QUESTIONS} recorded questions: {parts.training.n_questions} to learn from, "
+        f"{parts.validation.n_questions} to choose thresholds by, {parts.test.n_questions} held out for the comparison."
+    ) in words(app)
     assert describe_preference(DEPLOYABLE.reward, DEPLOYABLE.episode, DEPLOYABLE.ppo.discount) in words(app)
     assert app.text_input(key="train_name").placeholder == "deployable"
     assert not app.get("echarts_chart")
@@ -157,6 +161,12 @@ def test_the_result_stands_on_the_page_with_interval_and_the_ways_on(recorded_ho
     assert [links[label] for _, _, label, _ in LINKS] == [{key: run_id} for _, key, _, _ in LINKS]
 
 
+def test_only_the_single_expert_is_what_others_are_measured_against() -> None:
+    equal = {"difference": {"value": 0.0, "low": 0.0, "high": 0.0}, "differs": False}
+    assert against_best({**equal, "family": "single"}) == "The others are measured against it."
+    assert against_best({**equal, "family": "learned"}) == "+0.0 points [+0.0, +0.0] against the best single expert: not significant."
+
+
 def test_a_result_that_was_deleted_meanwhile_is_told(recorded_home: Home) -> None:
     app = opened_for_a_quick_training()
     app.button(key="train_start").click().run()
@@ -208,7 +218,7 @@ def test_all_experts_are_chosen_at_first(recorded_home: Home) -> None:
 def test_a_part_of_the_pool_in_the_address_is_trained_and_reported(recorded_home: Home) -> None:
     app = open_page(PAGE, train_experts=["dear", "cheap"])
     app.slider(key="train_total_steps").set_value(2_048).run()
-    assert f"{N_QUESTIONS} recorded questions of small, 2 of its 3 experts" in words(app)
+    assert f"small, 2 of its 3 experts, {N_QUESTIONS} recorded questions: 28 to learn from" in words(app)
     assert app.text_input(key="train_name").placeholder.endswith(", 2 of 3 experts")
     app.button(key="train_start").click().run()
     job = ended()
