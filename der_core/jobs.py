@@ -50,7 +50,10 @@ class JobReport:
 
 @dataclass(frozen=True)
 class JobSnapshot:
-    """A job as it stands at one moment. `message` is the one line to show when it failed or was stopped."""
+    """A job as it stands at one moment.
+
+    `message` is the one line to show when it failed or was stopped; `can_stop` tells whether a stop would still have an effect.
+    """
 
     id: str
     kind: str
@@ -61,6 +64,7 @@ class JobSnapshot:
     history: tuple[Any, ...]
     elapsed_s: float
     message: str
+    can_stop: bool
     result: Any  # Any: what the work returned, None until it is done
 
 
@@ -70,6 +74,10 @@ class JobHandle:
     def __init__(self, job: _Job) -> None:
         self._job = job
         self.stop = job.stop
+
+    def commit(self) -> None:
+        """Tell that what the job is for is done: whatever follows is short, cannot be stopped, and the job ends as done."""
+        self._job.commit()
 
     def report(self, fraction: float, eta_s: float | None, text: str, record: Any = None) -> None:  # Any: see JobReport
         """Publish progress; `fraction` lies in [0, 1], `record` is kept in the history."""
@@ -128,6 +136,7 @@ class _Job:
         self.stop = threading.Event()
         self.ended = threading.Event()
         self.state = JobState.RUNNING
+        self.is_committed = False
         self._clock = clock
         self._started = clock()
         self._finished: float | None = None
@@ -146,7 +155,7 @@ class _Job:
             logger.exception("job %s failed", self.title)
             self._finish(JobState.FAILED, f"{self.title} failed: {type(error).__name__}: {error}", None)
         else:
-            stopped = self.stop.is_set()
+            stopped = self.stop.is_set() and not self.is_committed
             self._finish(JobState.STOPPED if stopped else JobState.DONE, f"{self.title} was stopped." if stopped else "", result)
 
     def publish(self, report: JobReport) -> None:
@@ -158,9 +167,13 @@ class _Job:
                 half = len(self._history) // 2
                 self._history = self._history[:half:2] + self._history[half:]
 
+    def commit(self) -> None:
+        with self._lock:
+            self.is_committed, self.state = True, JobState.RUNNING
+
     def request_stop(self) -> None:
         with self._lock:
-            if self.state is JobState.RUNNING:
+            if self.state is JobState.RUNNING and not self.is_committed:
                 self.state = JobState.STOPPING
                 self.stop.set()
 
@@ -177,6 +190,7 @@ class _Job:
                 tuple(self._history),
                 elapsed,
                 self._message,
+                self.state is JobState.RUNNING and not self.is_committed,
                 self._result,
             )
 

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import CostMode
 from ui.compare_questions import draw_questions
-from ui.compare_subject import Subject, choose_subject, frontier_of
+from ui.compare_subject import Subject, choose_subject, frontier_of, open_routes
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
 from ui.frame import frame
 from ui.recording_choice import stop_unless_readable
@@ -53,6 +53,8 @@ view = st.segmented_control(
     persist_state="session",
     label_visibility="collapsed",
 )
+if view in (QUESTIONS, ROUTES):
+    open_routes(subject)
 if view == QUESTIONS:
     draw_questions(subject)
 elif view == ROUTES:

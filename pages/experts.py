@@ -12,6 +12,7 @@ from ui.expert_trial import draw_trial
 from ui.frame import frame
 from ui.parts import empty_state, notice
 from ui.recording_choice import choose_recording, stop_unless_readable
+from ui.recording_provenance import draw_provenance
 
 frame("Experts", "An expert is a model with a way of answering. Here is who can be asked now, and what a recording says of each.")
 stop_unless_readable()
@@ -32,6 +33,7 @@ else:
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
     else:
         draw_facts(facts)
+        draw_provenance(ref)
         draw_probabilities(facts)
 
 st.subheader("Try one prompt on one expert", anchor=False)

@@ -13,6 +13,7 @@ from ui.recorded_replies import draw_recorded_faults, draw_replies
 from ui.recording_choice import choose_recording, stop_unless_readable
 from ui.recording_file import draw_file
 from ui.recording_panel import draw_panel, is_recording
+from ui.recording_provenance import draw_provenance
 from ui.recording_start import draw_resume, draw_start
 
 frame(
@@ -38,6 +39,7 @@ if ref is None:
     empty_state("Nothing is recorded yet. Start a recording above: the replies appear here as they come.")
 else:
     try:
+        draw_provenance(ref)
         draw_replies(ref)
         with st.expander("Calls without a reply", icon=":material/report:"):
             draw_recorded_faults(ref)

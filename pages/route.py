@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
+from ui.encoding import NotEncoded
+from ui.encoding_panel import draw_encoding
 from ui.frame import frame
 from ui.parts import notice, stop_with
 from ui.route_live_view import draw_live
@@ -36,6 +38,8 @@ try:
         draw_live(run)
     else:
         draw_recorded(run)
+except NotEncoded as needed:
+    draw_encoding(needed)
 except DerError as error:
     notice(error)
     st.page_link("pages/runs.py", label="Choose another run", icon=":material/arrow_forward:")

@@ -19,8 +19,11 @@ from der_core.routing.baselines.oracles import oracle_multi_step, oracle_one_ste
 from der_core.routing.baselines.orders import MAX_ORDERS, best_static_order, majority_vote, refining, round_robin, single
 from der_core.routing.baselines.pickers import (
     GUARDS,
+    L2_WEIGHTS,
     Logistic,
     Neighbours,
+    _LogisticFit,
+    first_call_right,
     fit_logistic,
     fit_neighbours,
     guarded,
@@ -251,9 +254,36 @@ class TestLogistic:
     def test_l2_is_the_best_on_validation(self) -> None:
         rng = np.random.default_rng(9)
         noise = part(random_source(rng, 30, 2), 1, dimension=20), part(random_source(rng, 60, 2), 2, dimension=20)
-        assert fit_logistic(*noise, 0.0).l2 == 10.0, "pure noise is best ignored"
+        assert fit_logistic(*noise, 0.0).l2 == max(L2_WEIGHTS) == 100.0, "pure noise is best ignored"
         model: Logistic = fit_logistic(TestNeighbours.two_kinds(40), TestNeighbours.two_kinds(20), 0.0)
         assert model.l2 < 1.0, "a clear signal is not"
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_the_search_that_stops_early_chooses_as_the_whole_grid(self, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every penalty fitted by itself, from nothing: the same choice, and the same predictions to the tolerance of the fit."""
+        training, validation = self.signal_in_noise(seed, 120), self.signal_in_noise(seed + 100, 60)
+        right = first_call_right(validation.source)
+        alone = [_LogisticFit(training, np.zeros(2)).model(l2) for l2 in L2_WEIGHTS]
+        best = min(alone, key=lambda model: log_loss(model.logits(validation.vectors), right))
+        fitted: list[float] = []
+        whole = _LogisticFit.model
+        monkeypatch.setattr(_LogisticFit, "model", lambda fit, l2: fitted.append(l2) or whole(fit, l2))
+        chosen = fit_logistic(training, validation, 0.0)
+        assert chosen.l2 == best.l2
+        np.testing.assert_allclose(chosen.logits(validation.vectors), best.logits(validation.vectors), atol=5e-3)
+        assert fitted == list(L2_WEIGHTS[: len(fitted)])
+        assert len(fitted) <= L2_WEIGHTS.index(chosen.l2) + 3
+        again = fit_logistic(training, validation, 0.0)
+        assert np.array_equal(again.weights, chosen.weights) and np.array_equal(again.bias, chosen.bias)
+
+    @staticmethod
+    def signal_in_noise(seed: int, n: int) -> Part:
+        """Vectors of which some numbers say, more or less clearly by seed, who is right."""
+        rng = np.random.default_rng(seed)
+        source = random_source(rng, n, 2, skill=0.6)
+        vectors = rng.normal(size=(n, 40))
+        vectors[:, :2] += (seed % 4) * first_call_right(source)
+        return Part(source, vectors.astype(np.float32))
 
 
 class TestOracles:

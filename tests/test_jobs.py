@@ -43,6 +43,39 @@ def run(work: Callable[[JobHandle], object]) -> JobSnapshot:
     return ended(board, board.start("training", "Training x", work))
 
 
+def test_a_stop_after_the_commitment_comes_too_late(gate: Gate) -> None:
+    board = JobBoard()
+
+    def work(job: JobHandle) -> str:
+        job.commit()
+        return gate.work(job)
+
+    job_id = board.start("training", "Training x", work)
+    assert gate.is_in.wait(WAIT_S)
+    board.stop(job_id)
+    snapshot = board.snapshot(job_id)
+    assert snapshot is not None and (snapshot.state, snapshot.can_stop) == (JobState.RUNNING, False)
+    gate.may_go.set()
+    assert ended(board, job_id).state is JobState.DONE
+
+
+def test_a_stop_just_before_the_commitment_leaves_the_job_done(gate: Gate) -> None:
+    board = JobBoard()
+
+    def work(job: JobHandle) -> str:
+        result = gate.work(job)
+        job.commit()
+        return result
+
+    job_id = board.start("training", "Training x", work)
+    assert gate.is_in.wait(WAIT_S)
+    before = board.snapshot(job_id)
+    assert before is not None and before.can_stop
+    board.stop(job_id)
+    snapshot = ended(board, job_id)
+    assert (snapshot.state, snapshot.result, snapshot.message) == (JobState.DONE, "result", "")
+
+
 def test_a_job_is_done_with_what_its_work_returned() -> None:
     snapshot = run(lambda job: 42)
     assert (snapshot.state, snapshot.result, snapshot.message) == (JobState.DONE, 42, "")

@@ -29,7 +29,7 @@ from der_core.recording import recorder
 from der_core.recording.plan import Pace, Plan
 from der_core.recording.recorder import FAULTS_IN_A_ROW, WARM_UP, Progress, record
 from der_core.recording.store import Call, Store
-from der_core.records import Label, Question
+from der_core.records import Label, Question, Reply
 
 NONE, YES, NO, INVALID = Label
 QUESTIONS = make_questions(3)
@@ -86,6 +86,24 @@ def test_every_reply_is_in_the_store(store: Store):
     assert labels == {Call(q.id, "small", label): NO if label == YES else YES for q in QUESTIONS for label in (NONE, YES, NO)}
     assert store.find_reply(small.request(QUESTIONS[1], NO).key).p_yes == 0.25
     assert store.verify() == []
+
+
+def test_what_loading_took_is_kept_by_expert_and_added_to_by_later_runs(store: Store):
+    class Loading(ScriptedExpert):
+        load_s = 2.5
+
+        def ask(self, question: Question, previous_label: Label) -> Reply:
+            return replace(super().ask(question, previous_label), load_s=self.load_s if question is WARM_UP else 0.0)
+
+    small, large = Loading(make_spec("small"), says(YES)), Loading(make_spec("large"), says(NO))
+    large.load_s = 40.0
+    silent = Loading(make_spec("silent"), says(NO))
+    silent.load_s = float("nan")
+    record(store, "r", QUESTIONS[:1], crew(small), meta={"command": "one"})
+    small.load_s = 0.0  # in memory by now
+    record(store, "r", QUESTIONS[:2], crew(small, large, silent), meta={"command": "two"})
+    (info,) = store.recordings()
+    assert info.meta == {"command": "two", "load_s": {"small": 2.5, "large": 40.0}}
 
 
 def test_the_warm_up_is_not_stored(store: Store):

@@ -18,6 +18,7 @@ from der_core.config import ExpertSpec
 from der_core.errors import StoreError
 from der_core.recording import schema, store
 from der_core.recording.packing import is_about, pack_text, unpack_text
+from der_core.recording.recorder import record
 from der_core.recording.store import Call, Entry, Store
 from der_core.records import Label, Question, Reply
 
@@ -420,3 +421,26 @@ def test_a_prompt_takes_room_only_for_what_is_not_its_question():
 def test_every_field_of_a_reply_is_kept():
     columns = {"model_digest", *store.packing.REPLY_COLUMNS}
     assert columns == set(Reply.__dataclass_fields__)
+
+
+def test_the_state_of_a_recording_changes_with_it_and_with_nothing_else(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "s.db") as opened:
+        record(opened, "one", QUESTIONS, {EXPERT.spec.name: [EXPERT]})
+        first = opened.states()
+        assert list(first) == ["one"] and opened.states() == first
+        opened.put_vectors("encoder", {"text": np.ones(3, dtype=np.float32)})
+        opened.start_recording("one", {"command": "again"})
+        opened.put_fault("one", EXPERT.spec.name, "ServerFault", "HTTP 500")
+        opened.start_recording("two")
+        assert opened.states()["one"] == first["one"]
+        seen = [opened.states()["two"]]
+        opened.add_questions("two", QUESTIONS)
+        seen.append(opened.states()["two"])
+        opened.add_experts("two", [EXPERT.spec])
+        seen.append(opened.states()["two"])
+        keys = [entry.key for entry in opened.entries("one")]
+        for key in keys[:2]:  # the same place filled twice
+            opened.link_reply("two", Call(QUESTIONS[0].id, EXPERT.spec.name, Label.NONE), key)
+            seen.append(opened.states()["two"])
+        assert len(set(seen)) == len(seen)
+        assert opened.states()["one"] == first["one"]

@@ -7,7 +7,6 @@ import streamlit as st
 
 from der_core.evaluation.answers import flows
 from der_core.evaluation.frontier import Frontier
-from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.statistics import Interval
 from ui.charts_compare import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
 from ui.charts_frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
@@ -62,7 +61,7 @@ def draw_ranking(subject: Subject, frontier: Frontier, *, oracles: bool) -> None
 def draw_routes(subject: Subject, *, oracles: bool) -> None:
     """Draw the routes of one router and the expert shares of all."""
     router = choose_router(subject, "compare_router", "Router")
-    found = flows(subject.comparison.rollouts[router], subject.experts)
+    found = flows(subject.rollouts[router], subject.experts)
     if found:
         title = f"{router} ({kind(subject.comparison.row(router))})"
         option = routes_chart(title, found, subject.experts, type_size(TEXT_SIZE))
@@ -84,7 +83,7 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
 
 def draw_advice(subject: Subject) -> None:
     """Draw the flip matrix of the Knowledge Transfer Prompt."""
-    flips = flip_matrix(subject.evaluation.source.table)
+    flips = subject.flips
     st.markdown(
         "Each expert's reply after it was shown an answer, against its own first reply to the same question, "
         f"over the {subject.comparison.best_single.n} held-out questions: "

@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import numpy as np
 
+from der_core.config import StateKind
+from der_core.errors import DerError
 from der_core.routing.encoding import TextEncoder, Vectors
+from ui.home import RecordingRef
 
 BATCH = 32
 """Texts encoded between two reports."""
@@ -20,6 +24,23 @@ OnProgress = Callable[[int, int, float], None]
 
 class EncodingStopped(Exception):
     """The job was asked to stop while texts were being encoded."""
+
+
+@dataclass(frozen=True)
+class Unencoded:
+    """The questions of a recording, the encoder whose vectors they lack, and for which kind of state."""
+
+    ref: RecordingRef
+    encoder: str
+    state: StateKind
+
+
+class NotEncoded(DerError):
+    """Questions have to be encoded first, which takes too long for a page: it is work for a job (see ui.encoding_panel)."""
+
+    def __init__(self, what: Unencoded, n_texts: int) -> None:
+        super().__init__(f"{n_texts:,} texts of {what.ref.title} have to be encoded before its routers can be compared.")
+        self.what = what
 
 
 class WatchedEncoder:

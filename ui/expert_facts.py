@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +13,33 @@ import streamlit as st
 from der_core.errors import SettingsError
 from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect, expert_figures, reliability, threshold_effects
 from der_core.evaluation.metrics import majority_accuracy, yes_rate
+from der_core.recording.store import LOAD_S
 from ui import charts_experts as charts
 from ui.home import RecordingRef
-from ui.loaders import Stamp, load, load_parts, stamp
-from ui.parts import duration, number, percent, plain_sentence, points, table_behind, type_size, with_interval
+from ui.loaders import State, load, load_parts, recording_info, state_of
+from ui.parts import DASH, duration, number, percent, plain_sentence, points, table_behind, type_size, with_interval
 
 BOOTSTRAP_SEED = 7
+_DIGITS = 12
 _CHART_HEIGHTS = 29
 """Height of a chart in heights of its type."""
 
 
 @dataclass(frozen=True)
 class ExpertFacts:
-    """What a recording says of its experts; `no_thresholds` says why `effects` is empty, where it is."""
+    """What a recording says of its experts.
+
+    `digests` of their weights and `load_s`, the seconds of loading a model before its first call, are by name, and lack who is not
+    known; `no_thresholds` says why `effects` is empty, where it is.
+    """
 
     n_questions: int
     n_left_out: int
     gold_yes_rate: float
     majority: float
     figures: tuple[ExpertFigures, ...]
+    digests: Mapping[str, str]
+    load_s: Mapping[str, float]
     reliabilities: tuple[Reliability, ...]
     effects: tuple[ThresholdEffect, ...]
     no_thresholds: str
@@ -39,7 +47,7 @@ class ExpertFacts:
 
 def expert_facts(ref: RecordingRef) -> ExpertFacts:
     """Return the figures of a recording; IncompleteRecording while no question is complete, SettingsError without token counts."""
-    return _facts(ref.file, ref.name, ref.shipped, stamp(ref.file))
+    return replace(_facts(ref.file, ref.name, ref.shipped, state_of(ref)), load_s=_load_s(ref))
 
 
 def draw_facts(facts: ExpertFacts) -> None:
@@ -49,9 +57,7 @@ def draw_facts(facts: ExpertFacts) -> None:
         f"First replies to {facts.n_questions:,} questions. Yes is right on {percent(facts.gold_yes_rate)}; "
         f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
     )
-    st.dataframe(
-        summary_frame(facts.figures), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures)
-    )
+    st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
     text_size = type_size(charts.TEXT_SIZE)
     left, right = st.columns(2)
     with left:
@@ -88,12 +94,12 @@ def draw_probabilities(facts: ExpertFacts) -> None:
         table_behind(charts.threshold_frame(facts.effects), "experts_thresholds", "All figures")
 
 
-def summary_frame(figures: Sequence[ExpertFigures]) -> pd.DataFrame:
+def summary_frame(facts: ExpertFacts) -> pd.DataFrame:
     """Return the figures that people compare first, one row an expert."""
-    return pd.DataFrame([_summary(row) for row in figures])
+    return pd.DataFrame([_summary(row, facts) for row in facts.figures])
 
 
-def _summary(row: ExpertFigures) -> dict[str, str]:
+def _summary(row: ExpertFigures, facts: ExpertFacts) -> dict[str, str]:
     return {
         "Expert": row.expert,
         "Right, 95 % interval": with_interval(row.accuracy, row.interval.low, row.interval.high),
@@ -104,8 +110,9 @@ def _summary(row: ExpertFigures) -> dict[str, str]:
         "AUC": number(row.auc, 3),
         "Median": duration(row.seconds_p50),
         "p95": duration(row.seconds_p95),
-        "Loading": duration(row.load_s_max),
+        "Loading": duration(facts.load_s.get(row.expert)),
         "Cost": f"× {number(row.relative_cost)}",
+        "Weights": short_digest(facts.digests.get(row.expert, "")),
     }
 
 
@@ -126,6 +133,11 @@ def _effect(row: ThresholdEffect) -> dict[str, str]:
     }
 
 
+def short_digest(digest: str) -> str:
+    """Return enough of a digest to tell weights apart, a dash where it is not known."""
+    return digest.removeprefix("sha256:")[:_DIGITS] or DASH
+
+
 _COLUMNS = {
     "Balanced": st.column_config.TextColumn(help="Mean of the accuracies on yes-questions and on no-questions: a lean does not raise it."),
     "Says yes": st.column_config.TextColumn(help="Share of its replies, invalid ones counted among all."),
@@ -135,8 +147,9 @@ _COLUMNS = {
         help="Standardised seconds: tokens times this expert's own seconds a token, whatever the cache held."
     ),
     "Loading": st.column_config.TextColumn(
-        help="Longest loading of the model within one recorded call, apart from the seconds; the warm-up call is not recorded."
+        help="Bringing the model into memory before its first call, apart from the seconds; a dash where its server did not say, or had it there already."
     ),
+    "Weights": st.column_config.TextColumn(help="Digest of the weights that replied, its first digits: by it they can be found again."),
     "Cost": st.column_config.TextColumn(help="Median seconds over those of the cheapest expert."),
     "Yes from": st.column_config.TextColumn(help="P(yes) from which the reply counts as yes."),
     "p": st.column_config.TextColumn(help="Exact McNemar: chance of such a difference if both were right equally often."),
@@ -147,8 +160,14 @@ def _draw(option: charts.Option, alt: str, key: str) -> None:
     st.echarts_chart(option, key=key, alt=alt, height=_CHART_HEIGHTS * type_size(charts.TEXT_SIZE))
 
 
+def _load_s(ref: RecordingRef) -> dict[str, float]:
+    info = recording_info(ref)
+    told = info.meta.get(LOAD_S) if info is not None else None
+    return {name: float(value) for name, value in told.items() if isinstance(value, int | float)} if isinstance(told, dict) else {}
+
+
 @st.cache_data(max_entries=8, show_spinner="Measuring the experts")
-def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
+def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
     ref = RecordingRef(path, name, shipped)
     table = load(ref)
     effects: tuple[ThresholdEffect, ...] = ()
@@ -165,6 +184,8 @@ def _facts(path: Path, name: str, shipped: bool, state: Stamp) -> ExpertFacts:
         gold_yes_rate=yes_rate(known),
         majority=majority_accuracy(known),
         figures=expert_figures(table),
+        digests={spec.name: spec.digest for spec in table.experts},
+        load_s={},  # of the recording's meta, which is no part of this cache's key
         reliabilities=reliability(table),
         effects=effects,
         no_thresholds=reason,

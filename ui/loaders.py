@@ -1,4 +1,4 @@
-"""What pages read, cached: tables, runs, evaluations. Every cache is bounded and keyed by the file's state."""
+"""What pages read, cached: tables, runs, evaluations. Every cache is bounded and keyed by the state of what it read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ from der_core.evaluation.runs import Run
 from der_core.recording.questions import Splits
 from der_core.recording.store import RecordingInfo, Store
 from der_core.recording.table import Table, load_table
+from der_core.records import Question
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainedRouter
+from ui.encoding import NotEncoded, Unencoded
 from ui.home import DEMO_NAME, DEMO_STORE, RecordingRef, run_store, store_file
 
 Stamp = tuple[tuple[int, int], ...]
 """Size and time of change of a file and of its write-ahead log; part of a cache key."""
+
+State = tuple[int, ...]
+"""What one recording of a file holds; part of the cache keys of all that is read from it."""
 
 
 def stamp(path: Path) -> Stamp:
@@ -45,6 +51,11 @@ def _state(place: Path) -> os.stat_result | None:
         raise StoreError(f"{place} cannot be looked at ({error.strerror}); set DER_HOME to a folder that can be written to.") from error
 
 
+def state_of(ref: RecordingRef) -> State:
+    """Return what a recording holds, in a few numbers; () where it is gone. Writing to others in the same file changes nothing of it."""
+    return _states(ref.file, stamp(ref.file)).get(ref.name, ())
+
+
 def recordings() -> list[RecordingRef]:
     """Return every recording this dashboard can see, the user's own first."""
     own = [RecordingRef(store_file(), info.name) for info in _infos(store_file(), stamp(store_file()))]
@@ -59,12 +70,12 @@ def recording_info(ref: RecordingRef) -> RecordingInfo | None:
 
 def recorded_experts(ref: RecordingRef) -> tuple[ExpertSpec, ...]:
     """Return the experts of a recording, in recorded order."""
-    return _experts(ref.file, ref.name, stamp(ref.file))
+    return _experts(ref.file, ref.name, state_of(ref))
 
 
 def load(ref: RecordingRef, experts: Sequence[str] | None = None) -> Table:
     """Return the table of a recording, or of some of its experts by name; raises IncompleteRecording while no question is complete."""
-    return _table(ref.file, ref.name, stamp(ref.file), _part(ref, experts))
+    return _table(ref.file, ref.name, state_of(ref), _part(ref, experts))
 
 
 def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLIT_SEED, experts: Sequence[str] | None = None) -> Parts:
@@ -80,10 +91,24 @@ def open_store(ref: RecordingRef) -> Iterator[Store]:
         yield store
 
 
-def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -> TextEncoder:
+def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -> CachedEncoder:
     """Return an encoder that looks in the recording's store, then in the user's own, and only then loads the model."""
-    encoder: TextEncoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
+    encoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
     return CachedEncoder(encoder, _kept_open(ref.file, shipped=True)) if ref and ref.shipped else encoder
+
+
+def ready_encoder(ref: RecordingRef, questions: Sequence[Question], config: TrainConfig) -> TextEncoder:
+    """Return an encoder that knows all of `questions` already; NotEncoded where it would have to load the model for some."""
+    encoder, state = text_encoder(ref, config.encoder), config.episode.state
+    missing = encoder.missing(state_texts(questions, state))
+    if missing:
+        raise NotEncoded(Unencoded(ref, config.encoder, state), len(missing))
+    return encoder
+
+
+def questions_of(parts: Parts) -> list[Question]:
+    """Return the questions of all parts."""
+    return [question for part in (parts.training, parts.validation, parts.test) for question in part.questions]
 
 
 def live_encoder(name: str = DEFAULT_ENCODER) -> TextEncoder:
@@ -115,18 +140,31 @@ def run_recording(run_id: str) -> RecordingRef | None:
     """Return the recording that a run was trained on, found by the data hash of the run's experts in it; None where it is not here (any more)."""
     wanted, names = run_report(run_id), run_experts(run_id)
     holding = (ref for ref in recordings() if _identities(wanted["experts"]) <= _identities(map(asdict, recorded_experts(ref))))
-    return next((ref for ref in holding if _hash(ref.file, ref.name, stamp(ref.file), _part(ref, names)) == wanted["data"]["hash"]), None)
+    return next((ref for ref in holding if _hash(ref.file, ref.name, state_of(ref), _part(ref, names)) == wanted["data"]["hash"]), None)
+
+
+def run_parts(run_id: str, ref: RecordingRef) -> Parts:
+    """Return the recording of a run, cut as it was for the run."""
+    splits = Splits(**{side: tuple(ids) for side, ids in run_report(run_id)["splits"].items()})
+    return load_parts(ref, splits, experts=run_experts(run_id))
 
 
 def run_evaluation(run_id: str) -> Evaluation | None:
-    """Return the held-out comparison of a run, routes included; None where its recording is gone."""
+    """Return the held-out comparison of a run, routes included; None where its recording is gone, NotEncoded before it is encoded."""
     ref = run_recording(run_id)
     return None if ref is None else _evaluation(str(run_store().root), run_id, ref)
 
 
+def keep_evaluation(root: Path, run_id: str, evaluation: Evaluation) -> None:
+    """Hand over the comparison with which a training ended, so that nobody has to make it again; only the newest waits to be asked for."""
+    fresh = _fresh_evaluations()
+    fresh.clear()
+    fresh[str(root), run_id] = evaluation
+
+
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
-    """Return the held-out comparison of the baselines alone, for a recording without a run."""
-    return _baselines(ref, stamp(ref.file), config)
+    """Return the held-out comparison of the baselines alone, for a recording without a run; NotEncoded before it is encoded."""
+    return _baselines(ref, state_of(ref), config)
 
 
 def is_demo(ref: RecordingRef) -> bool:
@@ -142,8 +180,16 @@ def _infos(path: Path, state: Stamp) -> tuple[RecordingInfo, ...]:
         return store.recordings()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _experts(path: Path, name: str, state: Stamp) -> tuple[ExpertSpec, ...]:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _states(path: Path, state: Stamp) -> dict[str, State]:
+    if not state:
+        return {}
+    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+        return store.states()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _experts(path: Path, name: str, state: State) -> tuple[ExpertSpec, ...]:
     with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
         return store.experts(name)
 
@@ -161,13 +207,13 @@ def _identities(experts: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:  
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the recording")
-def _table(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> Table:
+def _table(path: Path, name: str, state: State, part: tuple[str, ...] | None) -> Table:
     with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
         return load_table(store, name, experts=part)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _hash(path: Path, name: str, state: Stamp, part: tuple[str, ...] | None) -> str:
+@st.cache_data(max_entries=64, show_spinner=False)
+def _hash(path: Path, name: str, state: State, part: tuple[str, ...] | None) -> str:
     try:
         return _table(path, name, state, part).data_hash()
     except IncompleteRecording:
@@ -197,11 +243,19 @@ def _router(root: str, run_id: str) -> TrainedRouter:
 @st.cache_resource(max_entries=8, show_spinner="Comparing with every baseline")
 def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
     # No stamp: a run names its data by hash, so whatever else happens to the file changes nothing.
-    document, router = run_report(run_id), run_router(run_id)
-    splits = Splits(**{side: tuple(ids) for side, ids in document["splits"].items()})
-    return evaluate(load_parts(ref, splits, experts=run_experts(run_id)), router, router.config, text_encoder(ref, router.config.encoder))
+    fresh = _fresh_evaluations().pop((root, run_id), None)
+    if fresh is not None:
+        return fresh
+    router, parts = run_router(run_id), run_parts(run_id, ref)
+    return evaluate(parts, router, router.config, ready_encoder(ref, questions_of(parts), router.config))
+
+
+@st.cache_resource
+def _fresh_evaluations() -> dict[tuple[str, str], Evaluation]:
+    return {}
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the baselines")
-def _baselines(ref: RecordingRef, state: Stamp, config: TrainConfig) -> Evaluation:
-    return evaluate(load_parts(ref), None, config, text_encoder(ref, config.encoder))
+def _baselines(ref: RecordingRef, state: State, config: TrainConfig) -> Evaluation:
+    parts = load_parts(ref)
+    return evaluate(parts, None, config, ready_encoder(ref, questions_of(parts), config))

@@ -10,7 +10,7 @@ from der_core.recording.store import Call
 from der_core.recording.table import load_table
 from der_core.records import Label
 from ui.home import RecordingRef
-from ui.loaders import Stamp, open_store, stamp
+from ui.loaders import State, open_store, state_of
 from ui.parts import duration, empty_state, number, plain, show_text
 from ui.recording_panel import draw_faults
 from ui.reply_search import Replies, Wanted, label_word
@@ -23,7 +23,7 @@ _EVERYBODY = "anybody, right or wrong"
 
 def load_replies(ref: RecordingRef) -> Replies:
     """Return a recording with the texts of its replies, incomplete questions included."""
-    return _replies(ref.file, ref.name, ref.shipped, stamp(ref.file))
+    return _replies(ref.file, ref.name, ref.shipped, state_of(ref))
 
 
 def draw_replies(ref: RecordingRef) -> None:
@@ -129,7 +129,7 @@ def _draw_reply(replies: Replies, row: int, expert: int, label: Label) -> None:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the replies")
-def _replies(path: Path, name: str, shipped: bool, state: Stamp) -> Replies:
+def _replies(path: Path, name: str, shipped: bool, state: State) -> Replies:
     with open_store(RecordingRef(path, name, shipped)) as store:
         texts = {Call(question, expert, previous): text for question, expert, previous, text in store.entry_rows(name, ("p.text",))}
         return Replies(load_table(store, name, require_complete=False), texts)

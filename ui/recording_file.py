@@ -8,15 +8,19 @@ from pathlib import Path
 import streamlit as st
 
 from der_core.errors import DerError
+from der_core.jobs import JobHandle, JobState
 from ui.home import RecordingRef
 from ui.loaders import open_store
-from ui.parts import notice, show_text
+from ui.parts import notice, plain, show_text
+from ui.work import board, latest, this_tab
 
 MAX_PROBLEMS = 20
+VERIFYING = "verifying"
+_EVERY_S = 1.0
 
 
 def draw_file(ref: RecordingRef) -> None:
-    """Draw the two buttons."""
+    """Draw the two buttons, and the check of the store that goes on or has ended."""
     with st.container(horizontal=True):
         st.download_button(
             "Download this recording",
@@ -35,7 +39,9 @@ def draw_file(ref: RecordingRef) -> None:
             help="Rebuilds and hashes every request, looks at every number.",
         )
     if wanted:
-        _verify(ref)
+        _start(ref)
+    checking = _is_checking()
+    st.fragment(_draw_check, run_every=_EVERY_S if checking else None)(ref.file, checking)
 
 
 def export(ref: RecordingRef) -> bytes:
@@ -46,13 +52,55 @@ def export(ref: RecordingRef) -> bytes:
         return place.read_bytes()
 
 
-def _verify(ref: RecordingRef) -> None:
+class _Stopped(Exception):
+    """Somebody does not want to know any more."""
+
+
+def _start(ref: RecordingRef) -> None:
+    def work(job: JobHandle) -> tuple[str, ...] | None:
+        def on_progress(fraction: float, what: str) -> None:
+            if job.stop.is_set():
+                raise _Stopped
+            job.report(fraction, None, f"Checking {what}", ref.file)
+
+        job.report(0.0, None, "Opening the store", ref.file)
+        try:
+            with open_store(ref) as store:
+                return tuple(store.verify(on_progress))
+        except _Stopped:
+            return None
+
     try:
-        with st.spinner("Hashing every request again"), open_store(ref) as store:
-            problems = store.verify()
+        board().start(VERIFYING, f"Verifying the store of “{ref.title}”", work, this_tab())
     except DerError as error:
         notice(error)
+
+
+def _is_checking() -> bool:
+    job = latest(VERIFYING)
+    return job is not None and job.state.active
+
+
+def _draw_check(file: Path, was_checking: bool) -> None:
+    """Draw the check that goes on, or what the last one of this file found."""
+    job = latest(VERIFYING)
+    if _is_checking() != was_checking:
+        st.rerun()
+    if job is None or job.history[:1] != (file,):
         return
+    if job.state.active:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(job.report.fraction, plain(job.report.text))
+            st.button(
+                "Stop", key="record_verify_stop", icon=":material/stop:", disabled=not job.can_stop, on_click=board().stop, args=(job.id,)
+            )
+    elif job.state is JobState.FAILED:
+        st.error(plain(job.message), icon=":material/error:")
+    elif job.result is not None:
+        _draw_problems(job.result)
+
+
+def _draw_problems(problems: tuple[str, ...]) -> None:
     if not problems:
         st.success("Verified: every reply of the store is what its key says.", icon=":material/verified:")
         return

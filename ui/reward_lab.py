@@ -14,7 +14,7 @@ from der_core.evaluation.reward_lab import BestRoutes, Weight, best_orders, best
 from der_core.routing.cost import fit_prices
 from der_core.routing.sources import TableSource
 from ui.home import RecordingRef
-from ui.loaders import Stamp, load_parts, stamp
+from ui.loaders import State, load_parts, state_of
 from ui.settings import REWARD, Scale
 
 SETTINGS = ("alpha", "beta", "gamma", "shaping", "t_max", "end", "cost_mode", "no_repeat")
@@ -43,7 +43,7 @@ def lab_curve(ref: RecordingRef, config: TrainConfig, weight: Weight) -> tuple[t
     # What the weight itself stands at is put to rest: the curve need not be computed again while its slider moves.
     resting = with_weight(config.reward, weight, 0.0)
     values = _values(weight)
-    points = _sweep(ref, stamp(ref.file), resting, config.episode, config.ppo.discount, weight, values)
+    points = _sweep(ref, state_of(ref), resting, config.episode, config.ppo.discount, weight, values)
     return tuple(sorted({**dict(zip(values, points, strict=True)), present(config, weight): lab_figures(ref, config)}.items()))
 
 
@@ -55,7 +55,7 @@ def present(config: TrainConfig, weight: Weight) -> float:
 
 def lab_figures(ref: RecordingRef, config: TrainConfig) -> BestRoutes:
     """Return the exact best routes on the held-out questions; IncompleteRecording or SettingsError where there are none."""
-    return _figures(ref, stamp(ref.file), config.reward, config.episode, config.ppo.discount)
+    return _figures(ref, state_of(ref), config.reward, config.episode, config.ppo.discount)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -73,14 +73,14 @@ def _values(weight: Weight) -> tuple[float, ...]:
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def _figures(ref: RecordingRef, state: Stamp, reward: RewardConfig, episode: EpisodeConfig, discount: float) -> BestRoutes:
+def _figures(ref: RecordingRef, state: State, reward: RewardConfig, episode: EpisodeConfig, discount: float) -> BestRoutes:
     return best_routes(_source(ref, state, episode.cost_mode), episode, reward, discount)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def _sweep(
     ref: RecordingRef,
-    state: Stamp,
+    state: State,
     reward: RewardConfig,
     episode: EpisodeConfig,
     discount: float,
@@ -91,7 +91,7 @@ def _sweep(
 
 
 @st.cache_resource(max_entries=10, show_spinner="Reading the recording")
-def _source(ref: RecordingRef, state: Stamp, mode: CostMode) -> TableSource:
+def _source(ref: RecordingRef, state: State, mode: CostMode) -> TableSource:
     """The held-out questions under the prices of the training questions; replies count by their own word."""
     parts = load_parts(ref)
     return TableSource(parts.test, fit_prices(parts.training, mode, DEPLOYABLE.calibration_samples))

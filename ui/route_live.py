@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,11 +20,12 @@ from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobHandle
 from der_core.records import Question, Route, Step
-from der_core.routing.live import LiveSource, route_events
+from der_core.routing.baselines import single_name
+from der_core.routing.live import Decision, LiveSource, route_events
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 from ui.expert_choice import gguf_files
 from ui.home import allow_remote
-from ui.loaders import live_encoder, run_router
+from ui.loaders import live_encoder, run_experts, run_report, run_router
 from ui.route_view import Event
 from ui.work import board
 
@@ -55,14 +57,15 @@ def start_route(asked: Asked, owner: str) -> str:
 
     The job's history is `asked` and then the events of the route.
     """
-    router = run_router(asked.run_id)
+    router, usual_s = run_router(asked.run_id), usual_seconds(asked.run_id)
 
     def work(job: JobHandle) -> Route | None:
         job.report(0.0, None, "Opening the experts", asked)
         event: Event | None = None
         for event in _until_stopped(_events(asked, router, job), job.stop):
             steps = event.step if not isinstance(event, Step | Route) else 0
-            job.report(steps / router.config.episode.t_max, None, _words(event), event)
+            eta_s = usual_s.get(event.expert or "") if isinstance(event, Decision) else None
+            job.report(steps / router.config.episode.t_max, eta_s, _words(event), event)
         return event if isinstance(event, Route) else None
 
     return board().start(ROUTE, f"Routing “{asked.question.text[:60]}”", work, owner)
@@ -73,14 +76,26 @@ def start_first_replies(asked: Asked, owner: str) -> str:
 
     The job's history is `asked` and then each FirstReply.
     """
-    router = run_router(asked.run_id)
+    router, usual_s = run_router(asked.run_id), usual_seconds(asked.run_id)
+    left_s = [sum(usual_s.get(spec.name, math.nan) for spec in router.experts[place:]) for place in range(len(router.experts) + 1)]
 
     def work(job: JobHandle) -> None:
-        job.report(0.0, None, "Opening the experts", asked)
+        job.report(0.0, _known(left_s[0]), "Opening the experts", asked)
         for place, reply in enumerate(_until_stopped(_first_replies(asked, router), job.stop), start=1):
-            job.report(place / len(router.experts), None, f"{reply.expert} has answered", reply)
+            job.report(place / len(router.experts), _known(left_s[place]), f"{reply.expert} has answered", reply)
 
     return board().start(FIRST_REPLIES, f"Asking every expert “{asked.question.text[:60]}”", work, owner)
+
+
+def usual_seconds(run_id: str) -> dict[str, float]:
+    """Return the median seconds of a first reply of each expert, as recorded; an expert whose pace nobody measured is left out."""
+    rows = {row["name"]: row["seconds_p50"] for row in run_report(run_id)["results"]["deployable"]}
+    found = {name: rows.get(single_name(name)) for name in run_experts(run_id)}
+    return {name: seconds for name, seconds in found.items() if seconds is not None}
+
+
+def _known(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else seconds
 
 
 def located(experts: Sequence[ExpertSpec]) -> tuple[ExpertSpec, ...]:

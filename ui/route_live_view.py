@@ -173,8 +173,9 @@ def _draw_state(job: JobSnapshot) -> None:
     if job.state.active:
         with st.container(horizontal=True, vertical_alignment="center"):
             stopping = job.state is JobState.STOPPING
+            usual = "" if job.report.eta_s is None else f" · usually {duration(job.report.eta_s)} for a reply"
             st.markdown(
-                f":material/hourglass_top: {plain('Stopping' if stopping else job.report.text)} · {duration(job.elapsed_s)}",
+                f":material/hourglass_top: {plain('Stopping' if stopping else job.report.text)} · {duration(job.elapsed_s)}{usual}",
                 width="content",
             )
             st.button(
@@ -196,7 +197,8 @@ def _draw_first(asked: Asked) -> None:
         return
     st.subheader("What every expert says first", anchor=False)
     if job.state.active:
-        st.progress(job.report.fraction, text=plain(job.report.text))
+        left = "" if job.report.eta_s is None else f" · about {duration(job.report.eta_s)} left"
+        st.progress(job.report.fraction, text=plain(job.report.text) + left)
         st.button("Stop", icon=":material/stop:", key="route_first_stop", on_click=board().stop, args=(job.id,))
     elif job.state is JobState.FAILED:
         st.error(plain_sentence(job.message), icon=":material/error:")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import streamlit as st
 
 from der_core.config import EpisodeConfig
-from der_core.evaluation.comparison import Row
+from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation, agent_routers
+from der_core.evaluation.reported import reported_comparison
+from der_core.evaluation.rollout import rollout
 from der_core.evaluation.single_route import BestRoute, FirstReply, best_route, first_replies, retrace
 from der_core.recording.replay import RecordedExpert
 from der_core.records import Label, Question
 from der_core.routing.live import LiveSource, route_events
+from der_core.routing.sources import TableSource
 from der_core.routing.trained import AgentRouter, TrainedRouter
 from ui.home import RecordingRef, run_store
-from ui.loaders import open_store, run_evaluation, run_recording, run_router, text_encoder
+from ui.loaders import open_store, ready_encoder, run_evaluation, run_parts, run_recording, run_report, run_router, text_encoder
 from ui.route_view import Event
 
 NO_CALLS = "constant"
@@ -24,24 +29,33 @@ NO_CALLS = "constant"
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What replays need of a run: its recording, its comparison, and the rules of its learned rows by name."""
+    """What replays need of a run: its recording, its report's rows, its router on the held-out questions, by the name of the row."""
 
     run_id: str
     ref: RecordingRef
-    evaluation: Evaluation
+    comparison: Comparison
+    traced: str
+    source: TableSource
     router: TrainedRouter
-    learned: dict[str, EpisodeConfig]
+    learned: Mapping[str, AgentRouter]
 
     @property
     def questions(self) -> tuple[Question, ...]:
         """The held-out questions, in the order of the comparison."""
-        return self.evaluation.parts.test.questions
+        return self.source.table.questions
 
     @property
     def rows(self) -> dict[str, Row]:
         """The routers that can be replayed, by name, learned ones first."""
-        asking = [row for row in self.evaluation.comparison.rows if row.family != NO_CALLS]
+        asking = [row for row in self.comparison.rows if row.family != NO_CALLS]
         return {row.name: row for row in sorted(asking, key=lambda row: row.family != "learned")}
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The comparison made again, for the routes of baselines: they have to be fitted, which takes a moment."""
+        found = run_evaluation(self.run_id)
+        assert found is not None  # its recording was found for this stage
+        return found
 
 
 @dataclass(frozen=True)
@@ -67,28 +81,31 @@ def set_stage(run_id: str) -> Stage | None:
 
 def replay(stage: Stage, question: Question, name: str) -> Replay:
     """Return the route that router `name` takes for a held-out question."""
-    evaluation, config = stage.evaluation, stage.router.config
-    row, run = _row_of(stage, question), evaluation.comparison.rollouts[name]
-    episode = stage.learned.get(name)
+    config, row, agent = stage.router.config, _row_of(stage, question), stage.learned.get(name)
+    if agent is None:
+        run, place = stage.evaluation.comparison.rollouts[name], row
+    else:
+        run, place = rollout(agent, stage.source, config.reward, rows=np.array([row])), 0
+    episode = agent.rules.episode if agent else None
     with open_store(stage.ref) as store:
-        source = _recorded_source(stage, question, [RecordedExpert(store, stage.ref.name, spec) for spec in evaluation.parts.test.experts])
+        source = _recorded_source(stage, question, [RecordedExpert(store, stage.ref.name, spec) for spec in stage.source.table.experts])
         if episode is None:
-            events = tuple(retrace(run, row, source, config.reward))
+            events = tuple(retrace(run, place, source, config.reward))
         else:
             events = tuple(route_events(question, _agent(stage, question, episode, name), source, config.reward))
     return Replay(
         events=events,
-        answer=Label(int(run.answers[row])),
-        cost=float(run.costs[row].sum()),
-        value=None if episode is None else float(run.returns(config.ppo.discount)[row]),
-        best=best_route(evaluation.source, row, episode or config.episode, config.reward, config.ppo.discount),
+        answer=Label(int(run.answers[place])),
+        cost=float(run.costs[place].sum()),
+        value=None if episode is None else float(run.returns(config.ppo.discount)[place]),
+        best=best_route(stage.source, row, episode or config.episode, config.reward, config.ppo.discount),
     )
 
 
 def recorded_first_replies(stage: Stage, question: Question) -> list[FirstReply]:
     """Return what every expert said to a recorded question when nobody had answered before."""
     with open_store(stage.ref) as store:
-        experts = [RecordedExpert(store, stage.ref.name, spec) for spec in stage.evaluation.parts.test.experts]
+        experts = [RecordedExpert(store, stage.ref.name, spec) for spec in stage.source.table.experts]
         return list(first_replies(_recorded_source(stage, question, experts)))
 
 
@@ -102,13 +119,20 @@ def _agent(stage: Stage, question: Question, episode: EpisodeConfig, name: str) 
 
 
 def _row_of(stage: Stage, question: Question) -> int:
-    return int(stage.evaluation.parts.test.rows_of([question.id])[0])
+    return int(stage.source.table.rows_of([question.id])[0])
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _stage(root: str, run_id: str, ref: RecordingRef) -> Stage | None:
-    evaluation, router = run_evaluation(run_id), run_router(run_id)
-    if evaluation is None:
-        return None
-    agents = agent_routers(router, evaluation.parts.test.questions, text_encoder(ref, router.config.encoder))
-    return Stage(run_id, ref, evaluation, router, {agent.name: agent.rules.episode for agent in agents})
+def _stage(root: str, run_id: str, ref: RecordingRef) -> Stage:
+    report, router = run_report(run_id), run_router(run_id)
+    test = run_parts(run_id, ref).test
+    agents = agent_routers(router, test.questions, ready_encoder(ref, test.questions, router.config))
+    return Stage(
+        run_id=run_id,
+        ref=ref,
+        comparison=reported_comparison(report),
+        traced=report["traces"]["router"],
+        source=TableSource(test, router.prices, router.thresholds),
+        router=router,
+        learned={agent.name: agent for agent in agents},
+    )

@@ -52,7 +52,7 @@ def _choose(stage: Stage) -> tuple[str, str]:
     )
     with right:
         labels = {name: f"{name} · {_kind(row)}" for name, row in rows.items()}
-        name = choose_by_id("router", "router", "Router", labels, default=stage.evaluation.traced)
+        name = choose_by_id("router", "router", "Router", labels, default=stage.traced)
     return question_id, name
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import StateKind
 from der_core.records import Label, Question, Route, Step
@@ -82,9 +83,8 @@ def coloured(experts: Sequence[str], name: str) -> str:
 
 def _draw_step(scene: Scene, decision: Decision, step: Step | None, before: Sequence[Step], broken: bool) -> None:
     waiting = step is None and decision.expert is not None
-    state: Literal["error", "running", "complete"] = "complete" if not waiting else "error" if broken else "running"
     whom = f"asks **{coloured(scene.experts, decision.expert)}**" if decision.expert else "chooses to **stop**"
-    with st.status(f"Step {decision.step + 1}: the router {whom}", state=state, expanded=True, type="step"):
+    with _card(f"Step {decision.step + 1}: the router {whom}", waiting, broken):
         if decision.probabilities:
             st.caption(f"It sees {plain(seen(scene, decision, before))}.")
         choice, reply = st.columns([5, 6], gap="medium")
@@ -98,6 +98,14 @@ def _draw_step(scene: Scene, decision: Decision, step: Step | None, before: Sequ
         if decision.prompt:
             with st.expander("Prompt", icon=":material/subject:"):
                 show_text(decision.prompt)
+
+
+def _card(title: str, waiting: bool, broken: bool) -> DeltaGenerator:
+    """Return the place of one step in the timeline. Only one that waits for its reply is a status, because each of those sleeps 50 ms."""
+    if waiting and not broken:
+        # A container within it: leaving the status itself would mark it as complete.
+        return st.status(title, state="running", expanded=True, type="step").container()
+    return st.expander(title, expanded=True, type="step", icon=":material/error:" if waiting else ":material/check:")
 
 
 def seen(scene: Scene, decision: Decision, before: Sequence[Step]) -> str:

@@ -8,9 +8,9 @@ import streamlit as st
 from der_core.jobs import JobSnapshot, JobState
 from ui.charts_training import CURVES, TEXT_SIZE, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
 from ui.parts import DASH, duration, number, percent, plain, plain_sentence, table_behind, type_size
-from ui.work import TRAINING, TrainingPlan, board, latest, this_tab
+from ui.work import COMPARING, TRAINING, TrainingPlan, board, latest, this_tab
 
-REFRESH_S = 1.0
+REFRESH_S, IDLE_S = 1.0, 5.0
 _CHART_HEIGHTS = 21
 """Height of a chart in heights of its type."""
 _BADGES: dict[JobState, tuple[str, str, str]] = {
@@ -24,11 +24,13 @@ _KIND = {True: ":orange-badge[oracle: routes end on the gold answer]", False: ":
 
 
 def show_training() -> JobSnapshot | None:
-    """Draw the running, or else the last, training of this server; None where there was none. It redraws itself while active."""
+    """Draw the running, or else the last, training of this server; None where there was none.
+
+    It redraws itself while active; between trainings it looks now and then for one from another tab.
+    """
     job = latest(TRAINING)
-    if job is not None:
-        active = job.state.active
-        st.fragment(_draw, run_every=REFRESH_S if active else None)(active)
+    active = is_training()
+    st.fragment(_draw, run_every=REFRESH_S if active else IDLE_S)(active)
     return job
 
 
@@ -45,8 +47,10 @@ def whose(job: JobSnapshot) -> str:
 
 def _draw(was_active: bool) -> None:
     job = latest(TRAINING)
-    if job is None or (was_active and not job.state.active):
-        st.rerun()  # the whole page: the result is there, and Train is free again
+    if (job is not None and job.state.active) != was_active:
+        st.rerun()  # the whole page: what can be started, and the result, have changed
+    if job is None:
+        return
     plan, *points = job.history or (None,)
     _draw_state(job, plan if isinstance(plan, TrainingPlan) else None)
     if isinstance(plan, TrainingPlan):
@@ -55,6 +59,8 @@ def _draw(was_active: bool) -> None:
 
 def _draw_state(job: JobSnapshot, plan: TrainingPlan | None) -> None:
     words, icon, colour = _BADGES[job.state]
+    if job.state is JobState.RUNNING and job.report.text == COMPARING:
+        words, icon = "comparing", ":material/scatter_plot:"
     badges = f":{colour}-badge[{icon} {words}] {_KIND[plan.config.episode.end == 'gold'] if plan else ''}"
     st.markdown(f"**{plain(job.title)}** {badges} :small[:gray[{whose(job)} · {_rough(job.elapsed_s)}]]")
     if job.state.active:
@@ -75,7 +81,7 @@ def _draw_progress(job: JobSnapshot) -> None:
             icon=":material/stop_circle:",
             shortcut="S",
             help="Ends the training now; what it has learned so far is compared and kept.",
-            disabled=job.state is JobState.STOPPING,
+            disabled=not job.can_stop,
             on_click=board().stop,
             args=(job.id,),
         )

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import streamlit as st
 
-from der_core.config import SPLIT_SEED, AskOptions, ExpertSpec, TrainConfig
+from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, StateKind, TrainConfig
+from der_core.errors import DerError
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
+from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
+from der_core.routing.encoding import TextEncoder
+from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainingProgress
-from ui.encoding import EncodingStopped, WatchedEncoder
+from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
-from ui.loaders import load, text_encoder
+from ui.loaders import keep_evaluation, load, open_store, text_encoder
 
-TRAINING, RECORDING = "training", "recording"
+TRAINING, RECORDING, ENCODING = "training", "recording", "encoding"
+
+COMPARING = "Comparing with every baseline, which takes a few seconds"
+"""What a training says once it has learned."""
+
+logger = logging.getLogger(__name__)
 
 
 @st.cache_resource
@@ -79,16 +89,20 @@ def start_training(
         plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
         try:
-            watched.encode(list(dict.fromkeys(text for question in table.questions for text in (question.text, question.passage or ""))))
+            watched.encode(state_texts(table.questions, config.episode.state))
             router = train(parts, config, watched, on_progress=on_progress, stop=job.stop)
         except EncodingStopped:
             return None
         if not router.curves:
             return None
-        job.report(1.0, None, "Comparing with every baseline, which takes a few seconds")
+        if router.curves[-1].steps >= config.ppo.total_steps:
+            job.commit()  # a stop that came with the last step, or comes from now on, takes nothing away
+        job.report(1.0, None, COMPARING)
         evaluation = evaluate(parts, router, router.config, encoder)
         document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
-        return folder.save(router, document, name).id
+        run_id = folder.save(router, document, name).id
+        keep_evaluation(folder.root, run_id, evaluation)
+        return run_id
 
     return board().start(TRAINING, f"Training “{name}”", work, owner)
 
@@ -96,8 +110,11 @@ def start_training(
 def start_recording(
     recording: str, load_questions: Callable[[], Sequence[Question]], specs: Sequence[ExpertSpec], options: AskOptions, owner: str
 ) -> str:
-    """Start (or go on with) a recording; its questions are loaded in the background. Returns the job's id; JobBusy while another one records."""
-    place = store_file()
+    """Start (or go on with) a recording; its questions are loaded in the background. Returns the job's id; JobBusy while another one records.
+
+    A recording that has come to its end is encoded as well, so that it can be compared at once.
+    """
+    place, encoder = store_file(), text_encoder()
 
     def work(job: JobHandle) -> Summary:
         job.report(0.0, None, "Loading the questions")
@@ -106,10 +123,45 @@ def start_recording(
             store = stack.enter_context(Store.open(place))
             experts: list[Expert] = stack.enter_context(open_experts(specs, options))
             replicas = {expert.spec.name: [expert] for expert in experts}
-            meta = {"command": "dashboard: Record"}
-            return record(store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta)
+            meta = {"command": "dashboard: Record", "versions": installed_versions(), "machine": machine()}
+            summary = record(
+                store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta
+            )
+        if summary.complete:
+            _encode_recorded(job, questions, encoder)
+        return summary
 
     return board().start(RECORDING, f"Recording “{recording}”", work, owner)
+
+
+def start_encoding(what: Unencoded, owner: str) -> str:
+    """Encode all questions of a recording; what is done when it is stopped is kept. Returns the job's id; JobBusy while another is encoded.
+
+    Its history begins with `what`.
+    """
+    with open_store(what.ref) as store:
+        questions, encoder = store.questions(what.ref.name), text_encoder(what.ref, what.encoder)
+
+    def work(job: JobHandle) -> None:
+        job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", what)
+        _encode(job, questions, encoder, what.state)
+
+    return board().start(ENCODING, f"Encoding the questions of “{what.ref.title}”", work, owner)
+
+
+def _encode_recorded(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder) -> None:
+    """Encode what was recorded. Where that fails the recording is good nevertheless: who needs the vectors asks for them again."""
+    job.report(1.0, None, f"All replies are recorded. Loading the text encoder ({DEFAULT_ENCODER}), for the comparison")
+    try:
+        _encode(job, questions, encoder, "features")
+    except DerError as error:
+        logger.warning("recorded, but not encoded: %s", error)
+
+
+def _encode(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder, state: StateKind) -> None:
+    watched = WatchedEncoder(encoder, job.stop.is_set, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
+    with suppress(EncodingStopped):
+        watched.encode(state_texts(questions, state))
 
 
 def _report_encoding(job: JobHandle, done: int, total: int, eta_s: float) -> None:

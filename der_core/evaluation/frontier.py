@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 N_RESAMPLES = 300
 """Each takes two hulls, so fewer than of a difference of means; ends of intervals are sure to about half a point."""
 
+INTERVAL_SEED = 11
+"""Of the resamples behind intervals, so that a page shows the same ones as a report."""
+
 
 @dataclass(frozen=True, eq=False)
 class Hull:
@@ -90,6 +93,13 @@ class FrontierIntervals:
     zero_aiq: Interval
     gain: Difference
     above: Mapping[str, Interval]
+
+
+def unknown_intervals(comparison: Comparison) -> FrontierIntervals:
+    """Return what is known of intervals where there is nothing to resample: nan throughout."""
+    unknown = Interval(math.nan, math.nan)
+    above = {row.name: unknown for row in comparison.rows}
+    return FrontierIntervals(unknown, unknown, Difference(math.nan, math.nan, math.nan), above)
 
 
 def pareto_set(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ import numpy as np
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
 from der_core.recording.questions import Splits
@@ -81,6 +82,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "thresholds": dict(zip((spec.name for spec in run.table.experts), run.test.thresholds, strict=True)),
         "curves": {str(seed): [asdict(point) for point in points] for seed, points in run.curves.items()},
         "results": _results(run.comparison),
+        "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
         "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
         "traces": _traces(run, n_traces),
     }
@@ -155,6 +157,10 @@ def _results(comparison: Comparison) -> Json:
         "deployable": [_row(row) for row in comparison.deployable],
         "oracle": [_row(row) for row in comparison.oracle],
     }
+
+
+def _intervals(comparison: Comparison, mode: CostMode) -> FrontierIntervals:
+    return frontier_intervals(comparison, mode, np.random.default_rng(INTERVAL_SEED))
 
 
 def _row(row: Row) -> Json:

@@ -233,6 +233,7 @@ class _Run:
             raise RuntimeError(f"Expert {name} failed in a way that is not one of its errors; see the traceback of its thread.")
         elif ended.question is WARM_UP:
             worker.is_warm = True
+            self.store.note_load(self.recording, name, ended.reply.load_s)
         else:
             self._take_reply(name, worker, ended, ended.reply)
         self._tell(name)

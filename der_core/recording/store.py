@@ -31,6 +31,8 @@ from der_core.records import Label, Question, Reply
 Vectors = NDArray[np.float32]
 BUSY_S = 30.0
 """How long to wait for another process that is writing to the same file."""
+LOAD_S = "load_s"
+"""The entry of a recording's meta that says how many seconds each expert's model took to load, by name."""
 _FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
 
 
@@ -64,7 +66,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What a recording holds, and `meta`: how it was made (command, versions, machine)."""
+    """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading)."""
 
     name: str
     created_utc: int
@@ -130,6 +132,20 @@ class Store:
                 (name, merged, int(self._now())),
             )
 
+    def note_load(self, recording: str, expert: str, load_s: float) -> None:
+        """Keep in `meta` how long the model of an expert took to load, the longest of all times.
+
+        Nothing is kept of 0 or nan: the model was in memory already, or its server does not say.
+        """
+        if not load_s > 0:
+            return
+        with self._transaction() as db:
+            owner = self._recording_id(recording)
+            meta = json.loads(self._rows("SELECT meta FROM recordings WHERE id = ?", owner)[0][0])
+            known = meta.get(LOAD_S, {})
+            meta[LOAD_S] = {**known, expert: max(load_s, known.get(expert, 0.0))}
+            db.execute("UPDATE recordings SET meta = ? WHERE id = ?", (packing.to_json(meta), owner))
+
     def recordings(self) -> tuple[RecordingInfo, ...]:
         """Return what the store holds, oldest recording first."""
         tables = ("recorded_questions", "recorded_experts", "entries", "faults")
@@ -137,6 +153,17 @@ class Store:
         rows = self._rows(f"SELECT name, created_utc, meta, {counts} FROM recordings r ORDER BY id")
         with _as_recorded(self.path):
             return tuple(RecordingInfo(name, created_utc, json.loads(meta), *numbers) for name, created_utc, meta, *numbers in rows)
+
+    def states(self) -> dict[str, tuple[int, ...]]:
+        """Return for each recording by name a few numbers that change whenever its questions, experts or replies do, and only then."""
+        sums = "count(*), ifnull(sum(reply), 0)"  # the sum tells of a place that was filled anew
+        counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in ("recorded_questions", "recorded_experts"))
+        entries = dict(self._by_recording(f"SELECT recording, {sums} FROM entries GROUP BY recording"))
+        rows = self._rows(f"SELECT id, name, created_utc, {counts} FROM recordings r")
+        return {name: (owner, *numbers, *entries.get(owner, (0, 0))) for owner, name, *numbers in rows}
+
+    def _by_recording(self, sql: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        yield from ((owner, tuple(numbers)) for owner, *numbers in self._rows(sql))
 
     def add_questions(self, recording: str, questions: Sequence[Question]) -> None:
         """Add questions to a recording; those it has already stay as they are.
@@ -255,6 +282,11 @@ class Store:
                     found[text] = packing.unpack_vector(*rows[0])
         return found
 
+    def texts_without_vector(self, encoder_id: str, texts: Iterable[str]) -> tuple[str, ...]:
+        """Return those texts whose vector is not known, each once."""
+        known = {digest for (digest,) in self._rows("SELECT text_digest FROM vectors WHERE encoder = ?", encoder_id)}
+        return tuple(text for text in dict.fromkeys(texts) if packing.digest(text) not in known)
+
     def put_vectors(self, encoder_id: str, vectors: Mapping[str, NDArray[np.floating[Any]]]) -> None:  # Any: the float's width
         """Keep vectors by text. A store that is open read-only keeps nothing: vectors can be computed again."""
         if self.read_only:
@@ -263,10 +295,10 @@ class Store:
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector, packed) VALUES (?, ?, ?, ?)", rows)
 
-    def verify(self) -> list[str]:
-        """Return what is wrong with the contents, one line each; empty if every reply is what its key says."""
+    def verify(self, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> list[str]:
+        """Return what is wrong with the contents, one line each; empty if every reply is what its key says. An error in `on_progress` ends it."""
         with self._lock, _in_words(self.path):
-            return find_problems(lambda sql: self._db.execute(sql))
+            return find_problems(lambda sql: self._db.execute(sql), on_progress)
 
     def export(self, path: str | Path, recording: str, *, vector_texts: Iterable[str] | None = None) -> None:
         """Write a compact copy that holds one recording, and the vectors of `vector_texts` (None: all vectors).

@@ -19,13 +19,17 @@ _TIMES = ("load_s", "prompt_s", "generation_s", "wall_s")
 _COUNTS = ("prompt_tokens", "cached_tokens", "generated_tokens")
 
 
-def find_problems(rows: Rows) -> list[str]:
-    """Return what is wrong with a store, one line each, empty for a sound one.
+def find_problems(rows: Rows, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> list[str]:
+    """Return what is wrong with a store, one line each, empty for a sound one; `on_progress` takes the share that is done, and what comes next.
 
     Checked: the file's structure, references between its tables, that every question and every request hashes
     to the key under which it is kept, label codes, and that numbers are finite and in range.
     """
-    return [*_broken_structure(rows), *_broken_questions(rows), *_broken_requests(rows), *_broken_numbers(rows), *_broken_entries(rows)]
+    found: list[str] = []
+    for place, (what, check) in enumerate(_CHECKS):
+        on_progress(place / len(_CHECKS), what)
+        found.extend(check(rows))
+    return found
 
 
 def _broken_structure(rows: Rows) -> Iterator[str]:
@@ -76,6 +80,15 @@ def _broken_entries(rows: Rows) -> Iterator[str]:
             yield f"{where}: belongs to no question or no expert of its recording."
         if previous_label not in tuple(Label):
             yield f"{where}: that is not the code of a label."
+
+
+_CHECKS: tuple[tuple[str, Callable[[Rows], Iterator[str]]], ...] = (
+    ("the file's structure", _broken_structure),
+    ("questions", _broken_questions),
+    ("requests, each hashed again", _broken_requests),
+    ("numbers", _broken_numbers),
+    ("places of replies", _broken_entries),
+)
 
 
 def _belongs(request: Request, question: Question | None, spec: ExpertSpec) -> bool:

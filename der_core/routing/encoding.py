@@ -76,6 +76,11 @@ class CachedEncoder:
         """Identity of the encoder behind the cache."""
         return self._encoder.id
 
+    def missing(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Return the texts that would have to be encoded anew, each once."""
+        unknown = self._store.texts_without_vector(self.id, texts)
+        return self._encoder.missing(unknown) if isinstance(self._encoder, CachedEncoder) else unknown
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector per text; only texts that the store lacks reach the encoder."""
         known = self._store.get_vectors(self.id, texts)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from der_core.config import EpisodeConfig
+from der_core.config import EpisodeConfig, StateKind
 from der_core.records import N_LABELS, Label, Question
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.process import Situation
@@ -146,8 +146,11 @@ def _field_texts(questions: Sequence[Question]) -> dict[str, list[str]]:
     }
 
 
-def state_texts(questions: Sequence[Question]) -> list[str]:
-    """Return every distinct text that the states of `questions` are made of, so that it can be encoded in advance."""
+def state_texts(questions: Sequence[Question], kind: StateKind = "text") -> list[str]:
+    """Return every distinct text that has to be encoded of `questions`, for baselines and for states of this kind.
+
+    Those of kind `text` hold all others.
+    """
     fields = [text for texts in _field_texts(questions).values() for text in texts]
-    states = [state_text(question, label) for question in questions for label in Label]
+    states = [state_text(question, label) for question in questions for label in Label] if kind == "text" else []
     return list(dict.fromkeys(fields + states))

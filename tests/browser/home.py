@@ -28,6 +28,7 @@ from der_core.recording.store import Store
 from der_core.recording.table import load_table
 from der_core.records import Label, Question
 from der_core.routing.encoding import CachedEncoder
+from der_core.routing.state import state_texts
 
 RECORDING, RUN = "small", "first run"
 N_QUESTIONS = 96
@@ -77,7 +78,7 @@ def write_home(folder: Path, questions: Sequence[Question], specs: Sequence[Expe
             record(store, RECORDING, questions, {expert.spec.name: [expert] for expert in experts}, meta={"command": "der_core record"})
         table = load_table(store, RECORDING)
         encoder = CachedEncoder(_stand_in(), store)
-        encoder.encode([text for question in questions for text in (question.text, question.passage or "")])
+        encoder.encode(state_texts(questions, CONFIG.episode.state))
         parts = cut(table, choose_splits(table.questions, SPLIT_SEED, None, None))
         router = train(parts, CONFIG, encoder)
         when = datetime.now(UTC).isoformat(timespec="seconds")

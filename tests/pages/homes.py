@@ -21,6 +21,8 @@ from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.recording.table import load_table
 from der_core.records import Label, Question, Reply
+from der_core.routing.encoding import CachedEncoder
+from der_core.routing.state import state_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = "small"
@@ -81,10 +83,11 @@ def made_up_experts() -> list[MadeUp]:
 
 
 def write_recording(place: Path, recording: str = RECORDING, n_questions: int = N_QUESTIONS) -> None:
-    """Record the made-up experts on questions with passages."""
+    """Record the made-up experts on questions with passages, and encode those, as the dashboard does at the end of a recording."""
     experts = {expert.spec.name: [expert] for expert in made_up_experts()}
     with Store.open(place) as store:
         record(store, recording, make_questions(n_questions), experts, meta={"command": "python -m der_core record"})
+        CachedEncoder(fast_encoder(), store).encode(state_texts(make_questions(n_questions)))
 
 
 def write_run(

@@ -19,7 +19,7 @@ from der_core.evaluation.frontier import frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.recording.store import Store
 from ui.compare_questions import route_in_words
-from ui.compare_subject import ALONE, BOOTSTRAP_SEED, Subject, answers_of, chosen_answers
+from ui.compare_subject import ALONE, BOOTSTRAP_SEED, Subject, answers_of, chosen_answers, of_run
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES
 from ui.loaders import run_evaluation
 from ui.parts import points as in_points
@@ -50,7 +50,7 @@ def comparison_of(home: Home) -> Comparison:
 
 
 def subject_of(home: Home) -> Subject:
-    return Subject(home.run_id, home.run_id, evaluation_of(home))
+    return of_run(home.run_id)
 
 
 def plotly(app: AppTest) -> dict:
@@ -160,13 +160,33 @@ class TestRun:
         assert f"zero router {told[0]}, all deployable routers {told[1]}" in text
         assert f"{in_points(sure.gain.value)} points [{in_points(sure.gain.low)}, {in_points(sure.gain.high)}]" in text
 
-    def test_a_recording_that_is_gone_leaves_the_headline_and_one_sentence(self, trained_home: Home) -> None:
+    @pytest.mark.parametrize("view", [RANKING, ADVICE])
+    def test_a_recording_that_is_gone_leaves_what_the_report_knows(self, trained_home: Home, view: str) -> None:
+        before = points(opened(compare_view=view))
         trained_home.store.unlink()
-        app = opened()
+        app = opened(compare_view=view)
+        assert not app.exception and not app.error
+        assert points(app) == before and len(before) > 10
+        assert len(app.dataframe) == len(opened(compare_view=view).dataframe) > 1
+        assert "is not here any more" not in words(app)
+
+    @pytest.mark.parametrize("view", [QUESTIONS, ROUTES])
+    def test_without_its_recording_the_routes_are_one_sentence_below_the_chart(self, trained_home: Home, view: str) -> None:
+        trained_home.store.unlink()
+        app = opened(compare_view=view)
         assert not app.exception
         assert "first run" in str(app.selectbox(key="run").options)
-        assert "is not here any more" in words(app)
+        assert len(app.get("plotly_chart")) == 1
+        assert "is not here any more, so its routes cannot be followed" in words(app)
         assert "Look at the figures of this run" in links(app)
+
+    def test_chart_and_ranking_wait_for_no_evaluation(self, trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        monkeypatch.setattr("ui.compare_subject.run_evaluation", lambda run_id: asked.append(run_id) or run_evaluation(run_id))
+        assert len(opened().get("plotly_chart")) == 1
+        assert asked == []
+        opened(compare_view=ROUTES)
+        assert asked == [trained_home.run_id]
 
     def test_a_link_opens_its_run(self, trained_home: Home) -> None:
         app = open_page(PAGE, run=trained_home.run_id)

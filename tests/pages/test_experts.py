@@ -16,9 +16,11 @@ import der_core.experts.ollama
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
 from der_core.jobs import JobState
+from der_core.recording.store import Store
 from der_core.records import Label, Question
 from ui import charts_experts as charts
 from ui.expert_choice import MAX_EXPERTS, found, gguf_files, read_list
+from ui.expert_facts import short_digest
 from ui.expert_health import health_of, pull_lines
 from ui.expert_trial import PREVIOUS, TRY, Trial, start_trial
 from ui.home import RecordingRef
@@ -87,6 +89,32 @@ def test_the_figures_on_the_page_are_those_of_the_recording(recorded_home: Home)
     assert table["Balanced"].tolist() == [percent(row.balanced_accuracy) for row in rows]
     assert table["Cost"].tolist() == [f"× {row.relative_cost:.2f}" for row in rows]
     assert "72 questions" in words(app)
+
+
+def test_weights_and_loading_are_told_where_the_recording_knows_them(recorded_home: Home) -> None:
+    with Store.open(recorded_home.store) as store:
+        store.note_load(recorded_home.recording, "dear", 41.6)
+        store.start_recording(
+            recorded_home.recording,
+            {"commands": ["der record *one*", "der record two"], "machine": {"cpu": "Fast", "cores": 2}, "versions": {"ollama": "1.2"}},
+        )
+    app = opened(NOBODY)
+    assert not app.exception
+    frame = table_with(app, "Loading").set_index("Expert")
+    assert frame["Loading"].to_dict() == {"cheap": "–", "middling": "–", "dear": "42 s"}
+    assert frame["Weights"].to_dict() == {"cheap": "cheap", "middling": "middling", "dear": "dear"}
+    assert short_digest("sha256:0123456789abcdef") == "0123456789ab" and short_digest("") == "–"
+    assert "· Fast, 2 cores." in words(app)
+    assert "der record *one*\nder record two\nollama 1.2" in [code.value for code in app.code]
+
+
+@pytest.mark.parametrize("meta", [{}, {"commands": 7, "machine": [], "versions": "x", "load_s": {"cheap": "soon"}}])
+def test_a_recording_may_say_nothing_or_nonsense_of_how_it_was_made(recorded_home: Home, meta: dict[str, object]) -> None:
+    with Store.open(recorded_home.store) as store:
+        store.start_recording(recorded_home.recording, {"command": None, **meta})
+    app = opened(NOBODY)
+    assert not app.exception and not app.error
+    assert table_with(app, "Loading")["Loading"].tolist() == ["–"] * 3
 
 
 def test_every_chart_has_an_alt_text_and_a_table(recorded_home: Home) -> None:

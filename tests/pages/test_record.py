@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import QuestionsError
 from der_core.jobs import JobSnapshot, JobState
+from der_core.recording import verification
 from der_core.recording.plan import calls_needed
 from der_core.recording.store import Call, Store
 from der_core.recording.table import load_table
@@ -25,7 +27,7 @@ from ui.home import RecordingRef, store_file
 from ui.loaders import load, recordings
 from ui.question_choice import MAX_BYTES, read_upload
 from ui.recorded_replies import PAGE_SIZE, load_replies
-from ui.recording_file import export
+from ui.recording_file import VERIFYING, export
 from ui.recording_start import clean_name
 from ui.reply_search import Replies, Wanted
 from ui.work import RECORDING, board, latest, start_recording
@@ -304,16 +306,44 @@ def test_a_shipped_recording_can_be_exported_and_stays_as_it_is(demo_home: Home)
 
 
 def test_verify_says_that_all_is_well(recorded_home: Home) -> None:
+    app = verified(opened())
+    assert app.success[0].value.startswith("Verified")
+    assert latest(VERIFYING).history == (recorded_home.store,) * 6
+
+
+def verified(app: AppTest) -> AppTest:
+    app.button(key="record_verify").click().run()
+    board().wait(latest(VERIFYING).id, 60)
+    return app.run()
+
+
+def test_verifying_is_a_job_with_progress_that_can_be_stopped(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashing, may_go = threading.Event(), threading.Event()
+
+    def slow(rows: object) -> Iterator[str]:
+        hashing.set()
+        assert may_go.wait(60)
+        yield from ()
+
+    name, _ = verification._CHECKS[1]
+    monkeypatch.setattr(verification, "_CHECKS", (verification._CHECKS[0], (name, slow), *verification._CHECKS[2:]))
     app = opened()
     app.button(key="record_verify").click().run()
-    assert app.success[0].value.startswith("Verified")
+    assert hashing.wait(60)
+    app.run()
+    assert not app.exception
+    assert [(bar.value, bar.text) for bar in app.progress] == [(20, "Checking questions")]
+    app.button(key="record_verify_stop").click().run()
+    may_go.set()
+    assert board().wait(latest(VERIFYING).id, 60).state is JobState.STOPPED
+    app.run()
+    assert not app.success and not app.error and not app.progress
 
 
 def test_verify_finds_a_reply_that_was_tampered_with(recorded_home: Home) -> None:
     with Store.open(recorded_home.store) as store, store._transaction() as db:
         db.execute("UPDATE replies SET p_yes = 7 WHERE id = 1")
-    app = opened()
-    app.button(key="record_verify").click().run()
+    app = verified(opened())
     assert "1 problems" in app.error[0].value
     assert any("P(yes) is 7" in code.value for code in app.code)
 

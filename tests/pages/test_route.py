@@ -25,12 +25,13 @@ from der_core.evaluation.rollout import Rollout
 from der_core.experts.embedded import file_digest
 from der_core.experts.opening import ExpertHealth
 from der_core.experts.protocol import Expert
-from der_core.jobs import JobState
+from der_core.jobs import JobHandle, JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.live import Decision
 from ui import charts_route as charts
+from ui import loaders
 from ui.home import gguf_folder
 from ui.loaders import run_evaluation, stamp
 from ui.parts import number, plain
@@ -195,6 +196,17 @@ def test_what_was_lost_is_the_distance_to_the_exact_optimum(trained_home: Home) 
     assert metrics(app)["Extra cost"] == number(shown.cost - shown.best.cost)
 
 
+def test_a_learned_route_waits_for_no_baseline(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = loaders.evaluate
+    monkeypatch.delattr(loaders, "evaluate")
+    app = open_page(PAGE, router="DER")
+    assert not app.exception and not app.error
+    shown = metrics(app)
+    monkeypatch.setattr(loaders, "evaluate", evaluate, raising=False)
+    run = rollout_of(stage_of(trained_home), "DER")
+    assert (shown["Answer"], shown["Cost"]) == (Label(int(run.answers[0])).word.upper(), number(run.costs[0].sum()))
+
+
 def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: Home) -> None:
     app = open_page(PAGE, router="dear once")
     assert metrics(app)["Return lost"] == "–"
@@ -203,7 +215,7 @@ def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: H
 
 def test_one_step_at_a_time_shows_the_choice_before_the_reply(trained_home: Home) -> None:
     app = open_page(PAGE, route_stepwise="true")
-    assert [status.label for status in app.status] == [app.status[0].label]
+    assert [(status.label[:6], status.state) for status in app.status] == [("Step 1", "running")]
     assert "Waiting for the reply" in words(app)
     assert "Answer" not in metrics(app)
     app.button("route_next").click().run()
@@ -211,6 +223,16 @@ def test_one_step_at_a_time_shows_the_choice_before_the_reply(trained_home: Home
     app.button("route_all").click().run()
     assert "Answer" in metrics(app)
     assert app.button("route_next").disabled
+
+
+def test_finished_steps_are_a_timeline_that_does_not_sleep(trained_home: Home) -> None:
+    app = open_page(PAGE, router="majority vote")
+    steps = [box for box in app.expander if box.label.startswith("Step ")]
+    assert [(box.label[:6], box.icon, box.proto.type) for box in steps] == [
+        (f"Step {n + 1}", ":material/check:", box.proto.Type.STEP) for n, box in enumerate(steps)
+    ]
+    assert len(steps) == int(metrics(app)["Calls"]) >= 2
+    assert not app.status, "each sleeps 50 ms"
 
 
 def test_another_question_begins_again_at_its_first_step(trained_home: Home) -> None:
@@ -325,6 +347,28 @@ def test_a_recorded_question_asked_live_takes_the_replayed_route(trained_home: H
         job, shown = latest(ROUTE), replay(stage, question, "DER")
         assert job is not None and isinstance(job.result, Route)
         assert [(s.expert, s.label) for s in job.result.steps] == [(s.expert, s.label) for s in shown.events if isinstance(s, Step)]
+
+
+def test_how_long_a_reply_takes_is_told_from_the_recording(
+    trained_home: Home, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    single = {row.name: row.seconds_p50 for row in stage_of(trained_home).comparison.rows}
+    usual = route_live.usual_seconds(trained_home.run_id)
+    assert usual == {name: single[f"{name} once"] for name in ("cheap", "middling", "dear")}
+    assert usual["dear"] > usual["cheap"] > 0
+    told: list[tuple[str, float | None]] = []
+    report = JobHandle.report
+    monkeypatch.setattr(
+        JobHandle,
+        "report",
+        lambda job, fraction, eta_s, text, record=None: told.append((text, eta_s)) or report(job, fraction, eta_s, text, record),
+    )
+    routed(trained_home)
+    asking = [(text, eta_s) for text, eta_s in told if text.startswith("Asking ")]
+    assert asking and all(eta_s == usual[text.removeprefix("Asking ").split(";")[0]] for text, eta_s in asking)
+    told.clear()
+    board().wait(route_live.start_first_replies(asked_of(trained_home), "tab"), 30)
+    assert [eta_s for _, eta_s in told] == pytest.approx([sum(usual.values()), usual["middling"] + usual["dear"], usual["dear"], 0.0])
 
 
 def test_an_empty_question_asks_nobody(trained_home: Home, answering: Answering) -> None:

@@ -10,12 +10,16 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from fakes import make_table
-from homes import TRAINED_AT, Home, open_page
+from homes import TRAINED_AT, Home, fast_encoder, open_page
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE, untrained_router
 
+from der_core.config import SPLIT_SEED
 from der_core.errors import RouterFileError, RouterMismatch
+from der_core.evaluation.experiment import choose_splits, cut, train
 from der_core.evaluation.runs import Run, RunStore
+from der_core.recording.store import Store
+from der_core.recording.table import load_table
 from der_core.routing.router_file import pack_router
 from ui.run_table import flat_settings, runs_frame
 from ui.run_traces import traces_csv, traces_frame
@@ -247,6 +251,23 @@ def test_a_router_from_elsewhere_becomes_a_run_with_the_same_result(trained_home
     again = trained_home.runs.load_report(run.id)
     assert run.name == "brought in"
     assert again["results"] == first["results"] and again["curves"] == first["curves"]
+
+
+def test_a_router_trained_on_another_split_is_compared_on_what_it_never_saw(recorded_home: Home) -> None:
+    """As `train --train-samples 20` leaves it: 16 questions taught it, 4 chose its settings."""
+    with Store.open(recorded_home.store, create=False) as store:
+        table = load_table(store, recorded_home.recording)
+    parts = cut(table, choose_splits(table.questions, SPLIT_SEED, 20, None))
+    router = train(parts, QUICK_DEPLOYABLE, fast_encoder())
+    assert len(router.training_question_ids) == 16
+    run = keep_router(pack_router(router), "few samples")
+    splits = recorded_home.runs.load_report(run.id)["splits"]
+    assert tuple(splits["train"]) == router.training_question_ids
+    groups = {question.id: question.group for question in table.questions}
+    taught = {groups[i] for i in splits["train"]}
+    held_out = [*splits["validation"], *splits["test"]]
+    assert {groups[i] for i in held_out} == {question.group for question in table.questions} - taught
+    assert len(splits["test"]) > len(splits["validation"]) > 0 and len(set(held_out)) == len(held_out)
 
 
 def test_a_router_of_other_replies_is_refused(trained_home: Home) -> None:

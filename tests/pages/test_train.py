@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 from fakes import HashEncoder, make_questions
 from homes import N_QUESTIONS, NOBODY, Home, made_up_experts, open_page
 from streamlit.testing.v1 import AppTest
@@ -16,12 +17,14 @@ from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER
 
 from der_core.config import DEPLOYABLE, PAPER, TrainConfig
 from der_core.errors import JobBusy, SettingsError
+from der_core.evaluation.experiment import Evaluation, report
+from der_core.evaluation.report import Json
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.routing.reward import describe_preference
 from der_core.routing.trained import CurvePoint
-from ui import loaders
+from ui import loaders, work
 from ui.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef
 from ui.training_result import LINKS, against_best
@@ -318,6 +321,61 @@ def test_a_training_stopped_while_it_learns_keeps_what_it_learned(recorded_home:
     assert job.state is JobState.STOPPED
     assert recorded_home.runs.load_router(job.result).stopped
     assert "stopped early" in words(open_page(PAGE))
+
+
+def test_a_stop_while_a_finished_training_is_compared_is_refused(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    comparing, may_go = threading.Event(), threading.Event()
+    evaluate = work.evaluate
+
+    def slow(*given: object) -> Evaluation:
+        comparing.set()
+        assert may_go.wait(WAIT_S)
+        return evaluate(*given)
+
+    monkeypatch.setattr(work, "evaluate", slow)
+    job_id = start(recorded_home)
+    assert comparing.wait(WAIT_S)
+    app = open_page(PAGE)
+    assert app.button(key="train_stop").disabled
+    assert "comparing" in words(app) and app.progress[0].text == work.COMPARING
+    board().stop(job_id)
+    may_go.set()
+    assert ended().state is JobState.DONE
+    assert "stopped early" not in words(open_page(PAGE))
+
+
+def test_an_idle_tab_sees_a_training_that_starts_elsewhere(
+    recorded_home: Home, elsewhere: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled: list[float | None] = []
+    fragment = st.fragment
+    monkeypatch.setattr(
+        "ui.training_live.st.fragment", lambda draw, run_every: polled.append(run_every) or fragment(draw, run_every=run_every)
+    )
+    app = open_page(PAGE)
+    assert not app.exception and polled == [5.0]
+    elsewhere(PLAN, POINT)
+    app.run()
+    assert "Training “theirs”" in words(app) and polled[-1] == 1.0
+
+
+def test_comparing_right_after_a_training_costs_nothing(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(recorded_home)
+    run_id = ended().result
+    evaluate = loaders.evaluate
+    monkeypatch.delattr(loaders, "evaluate")
+    kept = loaders.run_evaluation(run_id)
+    assert kept is not None and kept is loaders.run_evaluation(run_id)
+    monkeypatch.setattr(loaders, "evaluate", evaluate, raising=False)
+    loaders._evaluation.clear()
+    again = loaders.run_evaluation(run_id)
+    assert again is not None and again is not kept
+    assert report_of(again) == report_of(kept)
+
+
+def report_of(evaluation: Evaluation) -> Json:
+    assert evaluation.router is not None
+    return report(evaluation, evaluation.parts.test, evaluation.router.config, [], "")["results"]
 
 
 class SlowEncoder(HashEncoder):

@@ -21,7 +21,10 @@ Vectors = NDArray[np.float32]
 NEIGHBOURS = (5, 10, 20, 40, 80)
 GUARDS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, np.inf)
 """Advantages over the best single expert that neighbours may have to show; the last one never leaves it."""
-L2_WEIGHTS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+L2_WEIGHTS = (100.0, 10.0, 1.0, 1e-1, 1e-2, 1e-3)
+"""From the strongest, which is fitted fastest and starts the next one, to the weakest."""
+RISES = 2
+"""So many rises of the validation loss in a row end the search: with a weaker penalty the fit only gets worse from there."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +160,26 @@ class Logistic:
 
 
 def fit_logistic(training: Part, validation: Part, cost_weight: float) -> Logistic:
-    """Return the regressions fitted on `training`; the l2 weight is the one with the lowest log-loss on `validation`."""
+    """Return the regressions fitted on `training`; the l2 weight is the one with the lowest log-loss on `validation`.
+
+    Penalties are tried from the strongest on, each fit beginning where the one before ended, until the loss has risen twice in a row.
+    """
     right = first_call_right(validation.source)
     charge = cost_weight * np.nanmean(training.source.costs[:, :, Label.NONE], axis=0)
-    models = [_fit_logistic(training, l2, charge) for l2 in L2_WEIGHTS]
-    return min(models, key=lambda model: log_loss(model.logits(validation.vectors), right))
+    fit = _LogisticFit(training, charge)
+    models: list[Logistic] = []
+    losses: list[float] = []
+    for l2 in L2_WEIGHTS:
+        models.append(fit.model(l2))
+        losses.append(log_loss(models[-1].logits(validation.vectors), right))
+        if _has_risen(losses):
+            break
+    return models[int(np.argmin(losses))]
+
+
+def _has_risen(losses: list[float]) -> bool:
+    latest = losses[-RISES - 1 :]
+    return len(latest) > RISES and all(later > earlier for earlier, later in itertools.pairwise(latest))
 
 
 def log_loss(logits: Floats, right: Flags) -> float:
@@ -169,26 +187,33 @@ def log_loss(logits: Floats, right: Flags) -> float:
     return float(np.mean(np.logaddexp(0.0, np.where(right, -logits, logits))))
 
 
-def _fit_logistic(training: Part, l2: float, charge: Floats) -> Logistic:
-    """Minimise log-loss + l2 / 2 * |weights|^2 (bias free) by L-BFGS, all experts in one go."""
-    from scipy.optimize import minimize  # late: scipy is needed here alone
+class _LogisticFit:
+    """Minimises log-loss + l2 / 2 * |weights|^2 (bias free) by L-BFGS, all experts in one go, each time from the last solution."""
 
-    mean, scale = training.vectors.mean(axis=0, dtype=np.float64), training.vectors.std(axis=0, dtype=np.float64)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    inputs = np.column_stack([(training.vectors - mean) / scale, np.ones(len(training.vectors))])
-    right = first_call_right(training.source)
-    shape = (inputs.shape[1], right.shape[1])
+    def __init__(self, training: Part, charge: Floats) -> None:
+        self.charge = charge
+        self.mean, scale = training.vectors.mean(axis=0, dtype=np.float64), training.vectors.std(axis=0, dtype=np.float64)
+        self.scale = np.where(scale > 1e-9, scale, 1.0)
+        self.inputs = np.column_stack([(training.vectors - self.mean) / self.scale, np.ones(len(training.vectors))])
+        self.right = first_call_right(training.source)
+        self.theta: Floats = np.zeros((self.inputs.shape[1], self.right.shape[1]))
 
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        theta = flat.reshape(shape)
-        free = np.vstack([theta[:-1], np.zeros((1, shape[1]))])
-        logits = inputs @ theta
-        gradient = inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - right) / len(inputs) + l2 * free
-        return log_loss(logits, right) * shape[1] + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
+    def model(self, l2: float) -> Logistic:
+        """Return the regressions under this penalty."""
+        from scipy.optimize import minimize  # late: scipy is needed here alone
 
-    theta = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B").x.reshape(shape)
-    weights = theta[:-1] / scale[:, None]
-    return Logistic(weights, theta[-1] - mean @ weights, charge, l2)
+        found = minimize(self._loss, self.theta.ravel(), args=(l2,), jac=True, method="L-BFGS-B")
+        self.theta = found.x.reshape(self.theta.shape)
+        weights = self.theta[:-1] / self.scale[:, None]
+        return Logistic(weights, self.theta[-1] - self.mean @ weights, self.charge, l2)
+
+    def _loss(self, flat: Floats, l2: float) -> tuple[float, Floats]:
+        theta = flat.reshape(self.theta.shape)
+        n_experts = self.right.shape[1]
+        free = np.vstack([theta[:-1], np.zeros((1, n_experts))])
+        logits = self.inputs @ theta
+        gradient = self.inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - self.right) / len(self.inputs) + l2 * free
+        return log_loss(logits, self.right) * n_experts + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
 
 
 def _unit(vectors: Vectors) -> Vectors:

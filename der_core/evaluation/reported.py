@@ -1,0 +1,80 @@
+"""A comparison as its report tells it: every row and figure, without the routes behind them. It takes no recording and no encoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from der_core.config import CostMode
+from der_core.errors import ReportError
+from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.frontier import FrontierIntervals
+from der_core.evaluation.metrics import Flips, StopStats
+from der_core.evaluation.report import Json
+from der_core.evaluation.statistics import Difference, Interval
+from der_core.records import Label
+from der_core.routing.baselines import Reference, single_name
+
+
+def reported_comparison(report: Json) -> Comparison:
+    """Return the rows of a report: the learned router first, then single experts as recorded, then the others; there are no rollouts.
+
+    Raises ReportError where the report lacks what a row consists of.
+    """
+    try:
+        return _comparison(report)
+    except (KeyError, TypeError, StopIteration) as error:
+        raise ReportError(
+            f"The rows of this report cannot be read ({type(error).__name__}: {error}); delete the run and train again."
+        ) from error
+
+
+def reported_flips(report: Json) -> tuple[Flips, ...]:
+    """Return what being shown an answer does to each expert, by the report; ReportError where it does not say."""
+    try:
+        return tuple(Flips(**flips) for flips in report["flips"])
+    except (KeyError, TypeError) as error:
+        raise ReportError(f"What shown answers do cannot be read from this report ({error}); delete the run and train again.") from error
+
+
+def reported_intervals(report: Json) -> dict[CostMode, FrontierIntervals]:
+    """Return how sure the figures of each cost mode are; empty for a report of an earlier version, ReportError for one that is damaged."""
+    try:
+        return {mode: _intervals(_known(told)) for mode, told in report.get("frontier", {}).items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ReportError(f"The intervals of this report cannot be read ({error}); delete the run and train again.") from error
+
+
+def _intervals(told: Mapping[str, Any]) -> FrontierIntervals:  # Any: JSON values
+    above = {name: Interval(**bounds) for name, bounds in told["above"].items()}
+    return FrontierIntervals(Interval(**told["aiq"]), Interval(**told["zero_aiq"]), Difference(**told["gain"]), above)
+
+
+def _comparison(report: Json) -> Comparison:
+    results, traced = report["results"], report["traces"]["router"]
+    places = {single_name(expert["name"]): place for place, expert in enumerate(report["experts"])}
+    rows = [_row(row) for row in (*results["deployable"], *results["oracle"])]
+    rows.sort(key=lambda row: (row.family != "learned" or row.name != traced, places.get(row.name, len(places))))
+    constant = next(row for row in rows if row.family == "constant")
+    return Comparison(
+        rows=tuple(rows),
+        rollouts={},
+        reference=Reference(results["best_single"], Label.of_answer(constant.yes_rate > 0)),
+        cost_mode=results["cost_mode"],
+        majority_accuracy=results["majority_accuracy"],
+        gold_yes_rate=results["gold_yes_rate"],
+    )
+
+
+def _row(told: Mapping[str, Any]) -> Row:  # Any: JSON values
+    values = {field.name: _known(told[field.name]) for field in fields(Row)}
+    return Row(**{**values, "difference": Difference(**values["difference"]), "stop": StopStats(**values["stop"])})
+
+
+def _known(value: Any) -> Any:  # Any: a JSON value
+    """A figure without data is null in a report."""
+    if isinstance(value, Mapping):
+        return {name: _known(part) for name, part in value.items()}
+    return math.nan if value is None else value
