@@ -227,7 +227,7 @@ PAPER = TrainConfig()
 
 DEPLOYABLE = replace(
     PAPER,
-    reward=RewardConfig(alpha=0.05, shaping="potential"),
+    reward=RewardConfig(shaping="potential"),
     episode=EpisodeConfig(end="stop_action", state="features", cost_mode="compute"),
     fit_thresholds=True,
 )

@@ -35,7 +35,7 @@ N_QUESTIONS = 96
 DIMENSION = 384  # that of the real encoder, which typed questions go through
 TO_TYPED = "Yes, <b>as typed</b>"
 """What every model says to a question that is not in the recording."""
-CONFIG = replace(DEPLOYABLE, ppo=replace(DEPLOYABLE.ppo, total_steps=4_096))
+CONFIG = replace(DEPLOYABLE, reward=replace(DEPLOYABLE.reward, alpha=0.05), ppo=replace(DEPLOYABLE.ppo, total_steps=4_096))
 
 
 @dataclass(frozen=True)
