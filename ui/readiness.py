@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -63,7 +64,7 @@ def draw_experts(ref: RecordingRef | None) -> None:
     ready = [health.spec.name for health in healths if health.ready]
     _title("Experts", None, ready=len(ready) == len(specs))
     st.markdown(f"**{len(ready)} of {len(specs)}** can be asked now" + (f": {plain(', '.join(ready))}." if ready else "."))
-    for sentence in not_ready(healths)[:1]:
+    for sentence in [*_absent_files(specs), *not_ready(healths)][:1]:
         st.caption(plain_sentence(sentence))
     if ref is not None and len(ready) < len(specs):
         st.caption("Not needed for what is recorded: training, routes and comparisons work without them.")
@@ -95,6 +96,13 @@ def _experts_of(ref: RecordingRef | None) -> Sequence[ExpertSpec]:
         return usual_experts()
     with open_store(ref) as store:
         return found(store.experts(ref.name))
+
+
+def _absent_files(specs: Sequence[ExpertSpec]) -> list[str]:
+    """One sentence on the model files that a recording made elsewhere names and that are not here; none where all are."""
+    names = dict.fromkeys(Path(spec.model).name for spec in specs if spec.backend == "embedded" and not Path(spec.model).is_file())
+    told = f"Not here: {', '.join(names)}. Set DER_GGUF to the folder that holds such files and start the dashboard again."
+    return [told] if names else []
 
 
 def _title(name: str, kind: str | None, *, ready: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from fakes import make_spec
+from fakes import make_questions, make_spec
 from homes import NOBODY, ROOT, Home, open_page, write_run
 from ollama_server import OllamaServer
 from streamlit.testing.v1 import AppTest
@@ -217,3 +217,15 @@ class TestTour:
 
     def test_a_stop_is_only_drawn_on_its_own_page(self, empty_home: Home) -> None:
         assert "Tour, " not in words(open_page("pages/compare.py", tour="1"))
+
+
+class TestExpertFiles:
+    def test_files_that_are_not_here_are_told_by_name(self, empty_home: Home) -> None:
+        specs = [make_spec("far", backend="embedded", model="far.gguf"), make_spec("far@examples", backend="embedded", model="far.gguf")]
+        with Store.open(empty_home.folder / "recordings.sqlite") as store:
+            store.start_recording("elsewhere")
+            store.add_questions("elsewhere", make_questions(2))
+            store.add_experts("elsewhere", specs)
+        shown = words(opened())
+        assert "**0 of 2** can be asked now" in shown
+        assert "Not here: far.gguf. Set DER" in shown and shown.count("far.gguf") == 1
