@@ -52,7 +52,7 @@ def test_nobody_is_called(store: Store) -> None:
     assert SMALL.asked == []
 
 
-@pytest.mark.parametrize("style", ["direct", "reason"])
+@pytest.mark.parametrize("style", ["direct", "examples", "reason"])
 @pytest.mark.parametrize("label", list(Label))
 def test_the_prompt_is_the_one_that_experts_send(store: Store, style: str, label: Label) -> None:
     spec = make_spec("small", style=style)

@@ -12,7 +12,8 @@ from der_core.recording.store import Store
 
 def execute(arguments: argparse.Namespace) -> int:
     """Carry out one action; `verify` returns 1 when it finds a problem."""
-    with Store.open(Path(arguments.store), create=False) as store:
+    # Nothing is written but by export, to another file: a shipped store stays as it is, to the byte.
+    with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         return _ACTIONS[arguments.action](store, arguments)
 
 
