@@ -5,7 +5,7 @@
 A real server and a headless Chromium on the same machine. Times are taken inside the page, by an observer of its
 elements: from the key or the click (or the beginning of the navigation) until the awaited element is there and the
 script has ended. Sizes are those of the chart elements in the websocket's messages to a new tab, as they are sent.
-The demo recording is used where it is shipped, else a recording of made-up experts.
+The demo recording is what the pages show.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium, wait_until_drawn
-from benchmarks.home import record_made_up
 from benchmarks.measure import percentile, report
 from ui.frame import PAGES
-from ui.home import DEMO_STORE
 
 STARTS, MOVES, ROUNDS = 5, 40, 4
 PAUSE_S = 0.3
@@ -57,9 +55,7 @@ def main() -> None:
     """Measure everything, print the figures and write the result file."""
     with tempfile.TemporaryDirectory() as name, open_chromium() as browser:
         home, log = Path(name) / "home", Path(name) / "server.log"
-        if not DEMO_STORE.exists():
-            record_made_up(home)
-        figures: dict[str, float | str] = {"recording": "demo" if DEMO_STORE.exists() else "made-up", **first_paint(browser, home, log)}
+        figures: dict[str, float | str] = dict(first_paint(browser, home, log))
         with Dashboard(home, log) as dashboard:
             figures |= sliders(browser, dashboard.url)
             figures |= page_switches(browser, dashboard.url)
