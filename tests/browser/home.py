@@ -28,6 +28,7 @@ from der_core.recording.store import Store
 from der_core.recording.table import load_table
 from der_core.records import Label, Question
 from der_core.routing.encoding import CachedEncoder
+from ui.home import DEMO_RUNS
 from der_core.routing.state import state_texts
 
 RECORDING, RUN = "small", "first run"
@@ -83,7 +84,12 @@ def write_home(folder: Path, questions: Sequence[Question], specs: Sequence[Expe
         router = train(parts, CONFIG, encoder)
         when = datetime.now(UTC).isoformat(timespec="seconds")
         document = report(evaluate(parts, router, router.config, encoder), table, router.config, ["dashboard", "train", RUN], when)
-    return RunStore(folder / "runs").save(router, document, RUN)
+    runs = RunStore(folder / "runs")
+    runs.adopt(DEMO_RUNS)  # and put aside for good, so that the home holds one run alone
+    for shipped in runs.list():
+        runs.delete(shipped.id)
+    runs.purge()
+    return runs.save(router, document, RUN)
 
 
 def _stand_in() -> HashEncoder:
