@@ -29,6 +29,7 @@ from der_core.recording.verification import find_problems
 from der_core.records import Label, Question, Reply
 
 Vectors = NDArray[np.float32]
+_PAUSE_S = 0.01
 BUSY_S = 30.0
 """How long to wait for another process that is writing to the same file."""
 LOAD_S = "load_s"
@@ -412,8 +413,10 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 
 def _bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
     db.execute("PRAGMA trusted_schema = OFF")  # the file may come from a stranger
-    owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    db.execute("BEGIN")  # one look, between whatever others write meanwhile
+    with db:
+        owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if owner != APPLICATION_ID and not (is_empty and not read_only):
         raise StoreError(f"{path} is not a recording store; choose another file.")
     if version > len(MIGRATIONS):
@@ -422,11 +425,24 @@ def _bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> No
         raise StoreError(f"{path} was written by an older version of this program; open it once for writing to bring it up to date.")
     if read_only:
         return
-    db.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(db)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA foreign_keys = ON")
     for number in range(version, len(MIGRATIONS)):
         _migrate(db, number)
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch to the log, waiting for others that are just opening the file: SQLite gives up at once where two switch together."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _migrate(db: sqlite3.Connection, number: int) -> None:
