@@ -28,7 +28,7 @@ from ui.frame import PAGES
 STARTS, MOVES, ROUNDS = 5, 40, 4
 PAUSE_S = 0.3
 """Between two moves of a slider, so that one is over before the next."""
-LONG = "train?train_total_steps=65536"
+LONG = "train?train_total_steps=65536&train_alpha=0.1"  # room for the slider on both sides
 CHARTS = ("plotly_chart", "echarts_chart", "arrow_vega_lite_chart")
 _NAMES = {label: Path(path).stem if path.startswith("pages/") else "" for path, label, _ in PAGES}
 """Address of each page by its title."""
