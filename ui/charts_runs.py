@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from der_core.evaluation.metrics import smooth
-from ui.charts_training import STEPS, TEXT_SIZE, Curve, Option, curves_frame
+from ui.charts_training import STEPS, TEXT_SIZE, Curve, Option, curves_frame, heading, steps_axis
 from ui.palette import EXPERTS
 
 DASHES = ("solid", "dashed", "dotted", [10, 3, 2, 3], [2, 6])
@@ -57,15 +57,7 @@ def overlay_chart(runs: Sequence[RunCurves], curve: Curve, weight: float, text_s
             series.append(_line(run, index, curve.column, faint=True))
         series.append(_line(run, index, smoothed, faint=False))
     return {
-        "title": {
-            "text": curve.title,
-            "subtext": curve.unit,
-            "left": 0,
-            "top": 4,
-            "itemGap": 6,
-            "textStyle": {"fontSize": text_size + 3},
-            "subtextStyle": text,
-        },
+        "title": heading(curve.title, curve.unit, text_size),
         "legend": {
             "bottom": 0,
             "left": 0,
@@ -76,16 +68,7 @@ def overlay_chart(runs: Sequence[RunCurves], curve: Curve, weight: float, text_s
         "tooltip": {"trigger": "axis", "confine": True},
         "grid": {"left": 4, "right": 24, "top": 26 + 3 * text_size, "bottom": _below(len(runs), text_size), "containLabel": True},
         "dataset": [{"source": frame[frame["Run"] == run.name].drop(columns="Run")} for run in runs],
-        "xAxis": {
-            "type": "value",
-            "name": STEPS,
-            "nameLocation": "middle",
-            "nameGap": 14 + text_size,
-            "nameTextStyle": text,
-            "axisLabel": text,
-            "min": 0,
-            "splitNumber": 4,
-        },
+        "xAxis": steps_axis(4, text_size),
         "yAxis": {"type": "value", "scale": True, "splitNumber": 4, "axisLabel": text},
         "series": series,
     }

@@ -111,31 +111,41 @@ def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int, 
     }
 
 
+def heading(title: str, unit: str, text_size: int) -> Option:
+    """Return the title of a learning curve, its unit below."""
+    return {
+        "text": title,
+        "subtext": unit,
+        "left": 0,
+        "top": 4,
+        "itemGap": 6,
+        "textStyle": {"fontSize": text_size + 3},
+        "subtextStyle": {"fontSize": text_size},
+    }
+
+
+def steps_axis(n_parts: int, text_size: int) -> Option:
+    """Return the axis of a learning curve's steps, cut into about `n_parts`."""
+    text = {"fontSize": text_size}
+    return {
+        "type": "value",
+        "name": STEPS,
+        "nameLocation": "middle",
+        "nameGap": 14 + text_size,
+        "nameTextStyle": text,
+        "axisLabel": text,
+        "min": 0,
+        "splitNumber": n_parts,
+    }
+
+
 def _base(title: str, unit: str, total_steps: int, text_size: int) -> Option:
     text = {"fontSize": text_size}
     return {
-        "title": {
-            "text": title,
-            "subtext": unit,
-            "left": 0,
-            "top": 4,
-            "itemGap": 6,
-            "textStyle": {"fontSize": text_size + 3},
-            "subtextStyle": text,
-        },
+        "title": heading(title, unit, text_size),
         "tooltip": {"trigger": "axis", "confine": True},
         "grid": {"left": 4, "right": 24, "top": 26 + 3 * text_size, "bottom": 2 + 3 * text_size, "containLabel": True},
-        "xAxis": {
-            "type": "value",
-            "name": STEPS,
-            "nameLocation": "middle",
-            "nameGap": 14 + text_size,
-            "nameTextStyle": text,
-            "axisLabel": text,
-            "min": 0,
-            "max": total_steps,
-            "splitNumber": 3,
-        },
+        "xAxis": {**steps_axis(3, text_size), "max": total_steps},
         "yAxis": {"type": "value", "scale": True, "splitNumber": 3, "axisLabel": text},
         "animationDurationUpdate": 400,
     }

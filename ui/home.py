@@ -14,7 +14,6 @@ DEMO_STORE = ROOT / "assets" / "demo.sqlite"
 DEMO_RUNS = ROOT / "assets" / "runs"
 HOME_VARIABLE = "DER_HOME"
 REMOTE_VARIABLE = "DER_ALLOW_REMOTE"
-DEMO_NAME = "demo"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncode
 from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainedRouter
 from ui.encoding import NotEncoded, Unencoded
-from ui.home import DEMO_NAME, DEMO_STORE, RecordingRef, run_store, store_file
+from ui.home import DEMO_STORE, RecordingRef, run_store, store_file
 
 Stamp = tuple[tuple[int, int], ...]
 """Size and time of change of a file and of its write-ahead log; part of a cache key."""
@@ -165,11 +165,6 @@ def keep_evaluation(root: Path, run_id: str, evaluation: Evaluation) -> None:
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
     """Return the held-out comparison of the baselines alone, for a recording without a run; NotEncoded before it is encoded."""
     return _baselines(ref, state_of(ref), config)
-
-
-def is_demo(ref: RecordingRef) -> bool:
-    """Tell whether this is the recording that came with the product."""
-    return ref.shipped and ref.name == DEMO_NAME
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
