@@ -195,10 +195,18 @@ def _written(field: Setting, value: Value) -> str:
 
 
 def choose_preset(page: str, config: TrainConfig) -> None:
-    """Draw the presets, the one that `config` equals marked; choosing one sets every setting of the page."""
-    key = f"{page}_preset"
-    st.session_state[key] = matching_preset(config)
-    st.segmented_control("Preset", list(PRESETS), key=key, on_change=_apply_preset, args=(page,), width="stretch", help=_PRESET_HELP)
+    """Draw the presets, the one that `config` equals marked; choosing one sets every setting of the page.
+
+    Buttons, not a widget with a value of its own: while settings move fast, a browser sends along the mark
+    that it saw last, and a preset taken from that would undo the moves.
+    """
+    marked = matching_preset(config)
+    st.markdown(":small[Preset]")
+    with st.container(horizontal=True, gap="xsmall"):
+        for name in PRESETS:
+            icon = ":material/check:" if name == marked else None
+            key, told = f"{page}_preset_{name}", _PRESET_HELP[name]
+            st.button(name, key=key, icon=icon, help=told, width="stretch", on_click=_apply_preset, args=(page, name))
 
 
 def matching_preset(config: TrainConfig) -> str | None:
@@ -234,9 +242,10 @@ def _told(field: str, value: Value) -> str:
     return f"{field} {value:g}" if isinstance(value, float) else f"{field} {value}"
 
 
-_PRESET_HELP = (
-    "paper: as published, routes end on the gold answer while training (oracle). deployable: the router learns to stop and needs no gold."
-)
+_PRESET_HELP = {
+    "paper": "As published; routes end on the gold answer while training (oracle).",
+    "deployable": "The router learns to stop and needs no gold answer.",
+}
 
 
 def _draw(page: str, name: str) -> Value:
@@ -267,8 +276,6 @@ def _draw_scale(field: Scale, key: str, default: Value) -> object:
     return st.slider(field.label, **field.bounds(default), **options, format="%.3f" if field.step < 0.01 else None)
 
 
-def _apply_preset(page: str) -> None:
-    chosen = PRESETS.get(st.session_state[f"{page}_preset"] or "")
-    if chosen is not None:
-        for name, value in settings_of(chosen).items():
-            st.session_state[f"{page}_{name}"] = value
+def _apply_preset(page: str, name: str) -> None:
+    for field, value in settings_of(PRESETS[name]).items():
+        st.session_state[f"{page}_{field}"] = value

@@ -14,7 +14,7 @@ from fakes import HashEncoder, ScriptedExpert, make_questions, make_spec
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE
 
-from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, TrainConfig
+from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, TrainConfig
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
 from der_core.evaluation.runs import Run, RunStore
 from der_core.recording.recorder import record
@@ -113,3 +113,10 @@ def open_page(path: str, timeout_s: float = 60, **address: str | list[str]) -> A
     for name, value in address.items():
         app.query_params[name] = value
     return app.switch_page(path).run()
+
+
+def marked_preset(app: AppTest, page: str) -> str | None:
+    """Return the preset whose button on `page` carries the mark, None where none does."""
+    marked = [name for name in PRESETS if app.button(key=f"{page}_preset_{name}").proto.icon]
+    assert len(marked) <= 1
+    return marked[0] if marked else None

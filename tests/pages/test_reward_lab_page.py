@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import make_questions, make_spec
-from homes import Home, open_page
+from homes import Home, marked_preset, open_page
 from streamlit.testing.v1 import AppTest
 
 import ui.reward_lab as lab
@@ -90,14 +90,14 @@ def test_a_damaged_store_is_one_line(empty_home: Home) -> None:
 def test_the_page_opens_with_the_deployable_reward_and_its_exact_best_routes(recorded_home: Home) -> None:
     app = open_page(PAGE)
     assert_shows(app, expected(recorded_home, DEPLOYABLE))
-    assert app.segmented_control("lab_preset").value == "deployable"
+    assert marked_preset(app, "lab") == "deployable"
     assert "no route earns more under this reward on this recording, replies counted by their own word" in words(app)
     assert describe_preference(DEPLOYABLE.reward, DEPLOYABLE.episode, 0.95) in words(app)
 
 
 def test_a_preset_sets_every_control(recorded_home: Home) -> None:
     app = open_page(PAGE)
-    app.segmented_control("lab_preset").set_value("paper").run()
+    app.button("lab_preset_paper").click().run()
     assert_shows(app, expected(recorded_home, PAPER))
     assert app.slider("lab_alpha").value == PAPER.reward.alpha
     assert "this reward pays for being wrong first" in app.warning[0].value

@@ -118,7 +118,7 @@ def test_a_shipped_recording_can_be_trained_on(demo_home: Home) -> None:
 
 def test_the_sentence_follows_the_sliders(recorded_home: Home) -> None:
     app = open_page(PAGE)
-    app.get_by_key("train_preset").set_value("paper").run()
+    app.button(key="train_preset_paper").click().run()
     assert "A right answer at once earns 1.995, wrong then right 3.030: this reward pays for being wrong first." in words(app)
     app.slider(key="train_beta").set_value(0.0).run()
     changed = replace(PAPER.reward, beta=0.0)
