@@ -16,6 +16,7 @@
         + RouterMismatch        it can, but it was trained for something else
       x ReportError             a report does not follow its schema
       x JobBusy                 a job of that kind is already running
+      x TrainingEnded           the process of a training ended in the middle of it
 
 Every message is one line that says what was tried and what to do next; it is shown to people as it is.
 """
@@ -83,3 +84,7 @@ class ReportError(DerError):
 
 class JobBusy(DerError):
     """A job of that kind is already running."""
+
+
+class TrainingEnded(DerError):
+    """The process of a training ended in the middle of it."""

@@ -20,7 +20,7 @@ from ui.recording_choice import choose_part, choose_recording
 from ui.settings import suggested_name, train_settings
 from ui.training_live import is_training, show_training
 from ui.training_result import show_result
-from ui.work import start_training, this_tab
+from ui.work import start_training, this_tab, training_process
 
 MAX_NAME = 60
 
@@ -118,3 +118,4 @@ with stage:
     with result_place:
         if job is not None and job.result is not None:
             show_result(job.result)
+training_process.prepare()  # last, since loading it takes part of the machine for seconds

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ["records", "config", "errors"], ["experts"], ["recording"], ["routing"], ["evaluation"], ["jobs", "commands", "cli", "__main__"]
+LAYERS = (
+    ["records", "config", "errors"],
+    ["experts"],
+    ["recording"],
+    ["routing"],
+    ["evaluation"],
+    ["jobs", "training_process", "commands", "cli", "__main__"],
+)
 ONLY = {
     "torch": {"der_core/routing/agent"},
     "stable_baselines3": {"der_core/routing/agent"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import streamlit as st
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, StateKind, TrainConfig
 from der_core.errors import DerError
-from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, train
+from der_core.evaluation.experiment import choose_splits
 from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
@@ -21,9 +20,10 @@ from der_core.jobs import JobBoard, JobHandle, JobSnapshot
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
-from der_core.routing.encoding import TextEncoder
+from der_core.routing.encoding import KnownVectors, TextEncoder
 from der_core.routing.state import state_texts
-from der_core.routing.trained import TrainingProgress
+from der_core.routing.trained import TrainedRouter, TrainingProgress
+from der_core.training_process import TrainingOrder, TrainingProcess
 from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
 from ui.loaders import keep_evaluation, load, open_store, text_encoder
@@ -34,6 +34,9 @@ COMPARING = "Comparing with every baseline, which takes a few seconds"
 """What a training says once it has learned."""
 
 logger = logging.getLogger(__name__)
+
+training_process = TrainingProcess()
+"""Where trainings run, the same for every tab; it starts with the first one, or with `prepare`."""
 
 
 @st.cache_resource
@@ -74,34 +77,23 @@ def start_training(
     splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 
     def work(job: JobHandle) -> str | None:
-        parts = cut(table, splits)
-        learned = threading.Event()  # from then on a stop keeps what there is, whatever still has to be encoded for it
-
-        def on_progress(progress: TrainingProgress) -> None:
-            learned.set()
-            _report_training(job, progress)
-
-        watched = WatchedEncoder(
-            encoder,
-            gives_up=lambda: job.stop.is_set() and not learned.is_set(),
-            on_progress=lambda done, total, eta_s: _report_encoding(job, done, total, eta_s),
-        )
+        watched = WatchedEncoder(encoder, job.stop.is_set, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
         plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
+        texts = state_texts(table.questions, config.episode.state)
         try:
-            watched.encode(state_texts(table.questions, config.episode.state))
-            router = train(parts, config, watched, on_progress=on_progress, stop=job.stop)
+            vectors = KnownVectors(encoder.id, texts, watched.encode(texts))
         except EncodingStopped:
             return None
-        if not router.curves:
+        job.report(0.0, None, "Preparing the training, which takes a few seconds the first time")
+        order = TrainingOrder(table, splits, config, vectors, ("dashboard", "train", name), created_utc)
+        outcome = training_process.run(
+            order, lambda progress: _report_training(job, progress), lambda router: _report_learned(job, router), job.stop
+        )
+        if outcome is None:
             return None
-        if router.curves[-1].steps >= config.ppo.total_steps:
-            job.commit()  # a stop that came with the last step, or comes from now on, takes nothing away
-        job.report(1.0, None, COMPARING)
-        evaluation = evaluate(parts, router, router.config, encoder)
-        document = report(evaluation, table, router.config, ["dashboard", "train", name], created_utc)
-        run_id = folder.save(router, document, name).id
-        keep_evaluation(folder.root, run_id, evaluation)
+        run_id = folder.save(outcome.router, outcome.report, name).id
+        keep_evaluation(folder.root, run_id, outcome.evaluation)
         return run_id
 
     return board().start(TRAINING, f"Training “{name}”", work, owner)
@@ -171,6 +163,12 @@ def _report_encoding(job: JobHandle, done: int, total: int, eta_s: float) -> Non
 def _report_training(job: JobHandle, progress: TrainingProgress) -> None:
     text = f"{progress.steps:,} of {progress.total_steps:,} steps"
     job.report(progress.steps / progress.total_steps, progress.eta_s, text, progress.point)
+
+
+def _report_learned(job: JobHandle, router: TrainedRouter) -> None:
+    if router.curves[-1].steps >= router.config.ppo.total_steps:
+        job.commit()  # a stop that came with the last step, or comes from now on, takes nothing away
+    job.report(1.0, None, COMPARING)
 
 
 def _report_recording(job: JobHandle, progress: Progress) -> None:

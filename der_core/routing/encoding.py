@@ -92,6 +92,19 @@ class CachedEncoder:
         return np.stack([known[text] for text in texts]).astype(np.float32)
 
 
+class KnownVectors:
+    """An encoder that knows its texts already and no others; it can be pickled and needs neither store nor model."""
+
+    def __init__(self, encoder_id: str, texts: Sequence[str], vectors: Vectors) -> None:
+        self.id = encoder_id
+        self._vectors = vectors
+        self._rows = {text: row for row, text in enumerate(texts)}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector per text, shape [len(texts), dimension]; KeyError for a text that it was not given."""
+        return self._vectors[[self._rows[text] for text in texts]]
+
+
 def _load(name: str) -> Any:  # Any: a SentenceTransformer
     place = _bundled_folder() if name == DEFAULT_ENCODER else None
     from sentence_transformers import SentenceTransformer  # late: importing it takes seconds

@@ -23,7 +23,8 @@ from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.routing.reward import describe_preference
-from der_core.routing.trained import CurvePoint
+from der_core.routing.trained import CurvePoint, TrainedRouter
+from der_core.training_process import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
 from ui import loaders, work
 from ui.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef
@@ -324,23 +325,34 @@ def test_a_training_stopped_while_it_learns_keeps_what_it_learned(recorded_home:
     assert "stopped early" in words(open_page(PAGE))
 
 
+class HeldBeforeComparing:
+    """A training in this process that waits, before it compares, until it may go."""
+
+    def __init__(self) -> None:
+        self.comparing, self.may_go = threading.Event(), threading.Event()
+
+    def prepare(self) -> None:
+        pass
+
+    def run(self, order: TrainingOrder, on_progress: OnProgress, on_learned: OnLearned, stop: threading.Event) -> TrainingOutcome | None:
+        def hold(router: TrainedRouter) -> None:
+            on_learned(router)
+            self.comparing.set()
+            assert self.may_go.wait(WAIT_S)
+
+        return train_and_compare(order, on_progress, hold, stop)
+
+
 def test_a_stop_while_a_finished_training_is_compared_is_refused(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    comparing, may_go = threading.Event(), threading.Event()
-    evaluate = work.evaluate
-
-    def slow(*given: object) -> Evaluation:
-        comparing.set()
-        assert may_go.wait(WAIT_S)
-        return evaluate(*given)
-
-    monkeypatch.setattr(work, "evaluate", slow)
+    held = HeldBeforeComparing()
+    monkeypatch.setattr(work, "training_process", held)
     job_id = start(recorded_home)
-    assert comparing.wait(WAIT_S)
+    assert held.comparing.wait(WAIT_S)
     app = open_page(PAGE)
     assert app.button(key="train_stop").disabled
     assert "comparing" in words(app) and app.progress[0].text == work.COMPARING
     board().stop(job_id)
-    may_go.set()
+    held.may_go.set()
     assert ended().state is JobState.DONE
     assert "stopped early" not in words(open_page(PAGE))
 
