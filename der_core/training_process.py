@@ -33,7 +33,7 @@ from der_core.routing.encoding import KnownVectors
 from der_core.routing.trained import TrainedRouter, TrainingProgress
 
 POLL_S, END_S = 0.1, 2.0
-NICENESS = 5
+NICENESS = 10
 """Steps by which the process stands back behind its owner, where the system knows such a thing."""
 _COMMAND = "from der_core.training_process import serve; serve()"
 

@@ -26,6 +26,7 @@ def choose_axes(subject: Subject, cost: DeltaGenerator, switches: DeltaGenerator
         bind="query-params",
         persist_state="session",
         help="What a call is charged: computing time, time over the expert's own median, tokens, parameters, or time on the clock.",
+        wrap=True,
     )
     oracles = switches.toggle("Show oracles", value=True, key="compare_oracles", bind="query-params", persist_state="session")
     log_cost = switches.toggle("Log scale", key="compare_log", bind="query-params", persist_state="session")
@@ -52,6 +53,7 @@ view = st.segmented_control(
     bind="query-params",
     persist_state="session",
     label_visibility="collapsed",
+    wrap=True,
 )
 if view in (QUESTIONS, ROUTES):
     open_routes(subject)

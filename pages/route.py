@@ -32,6 +32,7 @@ with right:
         persist_state="session",
         label_visibility="collapsed",
         width="stretch",
+        wrap=True,
     )
 try:
     if source == SOURCES[1]:

@@ -73,6 +73,7 @@ def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
         key="compare_outcome",
         bind="query-params",
         persist_state="session",
+        wrap=True,
     )
     picked: list[str] = []
     if kinds:

@@ -139,13 +139,15 @@ def _installed_words() -> list[str]:
 def _from_files(files: Mapping[str, Path]) -> list[ExpertSpec]:
     if not files:
         raise SettingsError("There are no GGUF files: set DER_GGUF to a folder with some and start the dashboard again.")
-    names = st.multiselect("Files", list(files), default=list(files)[:1], key="experts_files", bind="query-params", persist_state="session")
+    names = st.multiselect(
+        "Files", list(files), default=list(files)[:1], key="experts_files", bind="query-params", persist_state="session", wrap=True
+    )
     return read_list(_styled([f"gguf:{name}" for name in names if name in files]), files, "", "")
 
 
 def _names(key: str, label: str, placeholder: str, known: list[str]) -> list[str]:
     return st.multiselect(
-        label, known, key=key, accept_new_options=True, placeholder=placeholder, bind="query-params", persist_state="session"
+        label, known, key=key, accept_new_options=True, placeholder=placeholder, bind="query-params", persist_state="session", wrap=True
     )
 
 
@@ -176,6 +178,7 @@ def _styled(texts: Sequence[str]) -> list[str]:
         bind="query-params",
         persist_state="session",
         help="With several, each model stands once for each, with a price and an accuracy of its own each time.",
+        wrap=True,
     )
     styles = [style for style in STYLES if style in (picked or [])] or ["direct"]
     return [f"{text}@{style}" for text in texts for style in styles]

@@ -70,6 +70,7 @@ def draw_trial(specs: Sequence[ExpertSpec]) -> None:
             key="experts_previous",
             bind="query-params",
             persist_state="session",
+            wrap=True,
         )
         asked = st.form_submit_button("Ask", icon=":material/send:", type="primary", disabled=not by_name)
     if asked and name in by_name:

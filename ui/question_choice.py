@@ -49,6 +49,7 @@ def choose_questions() -> Asked | None:
         key="record_questions",
         bind="query-params",
         persist_state="session",
+        wrap=True,
     )
     source = picked if picked in SOURCES else "bundled"
     st.caption(_ABOUT[source])
@@ -69,7 +70,14 @@ def _bundled() -> Asked:
 
 def _boolq() -> Asked:
     picked = st.segmented_control(
-        "Split", list(BOOLQ_SIZES), default="validation", required=True, key="record_split", bind="query-params", persist_state="session"
+        "Split",
+        list(BOOLQ_SIZES),
+        default="validation",
+        required=True,
+        key="record_split",
+        bind="query-params",
+        persist_state="session",
+        wrap=True,
     )
     split = picked if picked in BOOLQ_SIZES else "validation"
     samples, with_passage = _size(BOOLQ_SIZES[split])

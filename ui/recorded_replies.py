@@ -88,7 +88,9 @@ def _wanted(replies: Replies) -> Wanted:
 def _kinds(known: tuple[str, ...]) -> tuple[str, ...]:
     if len(known) < 2:
         return ()
-    picked = st.multiselect("Kinds", list(known), key="record_kinds", bind="query-params", persist_state="session", placeholder="All kinds")
+    picked = st.multiselect(
+        "Kinds", list(known), key="record_kinds", bind="query-params", persist_state="session", placeholder="All kinds", wrap=True
+    )
     return tuple(kind for kind in picked if kind in known)
 
 

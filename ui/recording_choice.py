@@ -53,6 +53,7 @@ def choose_part(key: str, ref: RecordingRef) -> tuple[str, ...]:
         persist_state="session",
         placeholder="Choose experts",
         help="Whom the router may ask. It can answer new questions only where all of them can be asked.",
+        wrap=True,
     )
     return tuple(name for name in names if name in picked)
 

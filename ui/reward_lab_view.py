@@ -104,7 +104,7 @@ def _draw_likings(config: TrainConfig) -> None:
 def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
     """Draw the exact best routes over one weight."""
     picked = st.segmented_control(
-        "Curve over", WEIGHTS, default="beta", required=True, key="lab_weight", bind="query-params", persist_state="session"
+        "Curve over", WEIGHTS, default="beta", required=True, key="lab_weight", bind="query-params", persist_state="session", wrap=True
     )
     weight: Weight = next((one for one in WEIGHTS if one == picked), "beta")
     values, points = zip(*lab_curve(ref, config, weight), strict=True)

@@ -78,7 +78,7 @@ def draw_live(run: Run) -> None:
 
 
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
-    st.pills("Examples", list(EXAMPLES), key="route_example", on_change=_take_example)
+    st.pills("Examples", list(EXAMPLES), key="route_example", on_change=_take_example, wrap=True)
     with st.form("route_form", border=True):
         field, button = st.columns([5, 1], vertical_alignment="bottom")
         text = field.text_input(
@@ -121,6 +121,7 @@ def _choose_end(router: TrainedRouter) -> End:
         bind="query-params",
         persist_state="session",
         help="This router learned to end on the gold answer, which nobody knows of a typed question.",
+        wrap=True,
     )
     return next((end for end in GOLDLESS_ENDS if end == picked), usual)
 

@@ -41,6 +41,7 @@ def choose_runs(key: str, label: str, at_most: int) -> tuple[Run, ...]:
         max_selections=at_most,
         persist_state="session",
         placeholder="Choose runs",
+        wrap=True,
     )
     chosen = [run_id for run_id in picked if run_id in by_id][:at_most]
     _write_address(key, chosen)

@@ -201,8 +201,9 @@ def choose_preset(page: str, config: TrainConfig) -> None:
     that it saw last, and a preset taken from that would undo the moves.
     """
     marked = matching_preset(config)
-    st.markdown(":small[Preset]")
-    with st.container(horizontal=True, gap="xsmall"):
+    labelled = st.container(gap="xxsmall")
+    labelled.markdown(":small[Preset]")
+    with labelled.container(horizontal=True, gap="xsmall"):
         for name in PRESETS:
             icon = ":material/check:" if name == marked else None
             key, told = f"{page}_preset_{name}", _PRESET_HELP[name]
