@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 
 import streamlit as st
@@ -9,6 +11,8 @@ import streamlit as st
 from ui.parts import plain
 
 _LONGEST = 80
+_IN_FLIGHT_S = 3.0
+"""A browser that is busy may for so long send along the address that this page has replaced already."""
 _LONGEST_TEXT = 1_500
 """Characters; percent-encoded they may be nine times as many."""
 
@@ -19,21 +23,40 @@ def choose_by_id(key: str, noun: str, label: str, titles: Mapping[str, str], def
     An id that is unknown gives what was chosen before, else `default`, or the first one, and the page says so;
     `noun` says there what is chosen.
     """
-    asked = st.query_params.get(key)
-    # An address that this page wrote itself is no news: the widget may have moved on since.
-    is_news = asked is not None and asked != st.session_state.get(f"{key}_address")
-    if is_news and asked in titles:
+    asked = news_in_address(key)
+    if asked in titles:
         st.session_state[key] = asked
     if st.session_state.get(key) not in titles:
         st.session_state[key] = default if default in titles else next(iter(titles))
     picked = st.selectbox(label, list(titles), key=key, format_func=lambda one: titles[one], persist_state="session")
     chosen = picked if picked in titles else next(iter(titles))
-    st.session_state[f"{key}_address"] = chosen
-    if is_news and asked not in titles:
-        warn_of_unknown(noun, str(asked), titles[chosen])
-    if asked != chosen:
-        st.query_params[key] = chosen
+    if asked is not None and asked not in titles:
+        warn_of_unknown(noun, asked, titles[chosen])
+    write_address(key, chosen)
     return chosen
+
+
+def news_in_address(key: str) -> str | None:
+    """Return what the address asks for under `key`; None where it asks for nothing that this page did not write itself.
+
+    What it wrote is no news: the widget may have moved on since. Nor is what stood there on the same page just before.
+    """
+    asked = st.query_params.get(key)
+    before, since, page = st.session_state.get(f"{key}_address_before", (None, -math.inf, None))
+    is_late = asked == before and page == st.context.url and time.monotonic() - since < _IN_FLIGHT_S
+    return None if is_late or asked == st.session_state.get(f"{key}_address") else asked
+
+
+def write_address(key: str, value: str) -> None:
+    """Put `value` under `key` into the address, or take it out where it is empty, and remember that this page did."""
+    asked, written = st.query_params.get(key), st.session_state.get(f"{key}_address")
+    if value != written:
+        st.session_state[f"{key}_address_before"] = (written, time.monotonic(), st.context.url)
+    st.session_state[f"{key}_address"] = value
+    if value and asked != value:
+        st.query_params[key] = value
+    elif not value and asked is not None:
+        del st.query_params[key]
 
 
 def warn_of_unknown(noun: str, asked: str, shown: str) -> None:
@@ -43,16 +66,11 @@ def warn_of_unknown(noun: str, asked: str, shown: str) -> None:
 
 def text_from_address(key: str, longest: int) -> None:
     """Put the text `?<key>=...` of a new address where the widget `key` will find it; draw the widget after this."""
-    asked = st.query_params.get(key)
-    if asked is not None and asked != st.session_state.get(f"{key}_address"):
+    asked = news_in_address(key)
+    if asked is not None:
         st.session_state[key] = asked[:longest]
 
 
 def text_to_address(key: str, text: str) -> None:
     """Keep the text of a widget in the address while it is short: servers refuse addresses that are too long."""
-    kept = text if len(text) <= _LONGEST_TEXT else ""
-    st.session_state[f"{key}_address"] = kept
-    if kept and st.query_params.get(key) != kept:
-        st.query_params[key] = kept
-    elif not kept and key in st.query_params:
-        del st.query_params[key]
+    write_address(key, text if len(text) <= _LONGEST_TEXT else "")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from der_core.evaluation.runs import Run
-from ui.address_choice import choose_by_id, warn_of_unknown
+from ui.address_choice import choose_by_id, news_in_address, warn_of_unknown, write_address
 from ui.loaders import runs
 
 _BETWEEN = ","
@@ -44,7 +44,7 @@ def choose_runs(key: str, label: str, at_most: int) -> tuple[Run, ...]:
         wrap=True,
     )
     chosen = [run_id for run_id in picked if run_id in by_id][:at_most]
-    _write_address(key, chosen)
+    write_address(key, _BETWEEN.join(chosen))
     return tuple(by_id[run_id] for run_id in chosen)
 
 
@@ -56,21 +56,11 @@ def run_names(shown: Sequence[Run]) -> dict[str, str]:
 
 def _follow_address(key: str, known: Collection[str], at_most: int) -> None:
     """Put the runs of a new address into the widget, and take out those that are gone; an address of its own making is no news."""
-    address = st.query_params.get(key)
-    wanted = st.session_state.get(key, [])
-    if address is not None and address != st.session_state.get(f"{key}_address"):
+    address, wanted = news_in_address(key), st.session_state.get(key, [])
+    if address is not None:
         wanted = address.split(_BETWEEN)
         for gone in [run_id for run_id in dict.fromkeys(wanted) if run_id and run_id not in known][:at_most]:
             warn_of_unknown("run", gone, "those that are")
     found = [run_id for run_id in dict.fromkeys(wanted) if run_id in known][:at_most]
     if found != st.session_state.get(key, []):
         st.session_state[key] = found
-
-
-def _write_address(key: str, run_ids: Sequence[str]) -> None:
-    address = _BETWEEN.join(run_ids)
-    st.session_state[f"{key}_address"] = address
-    if address and st.query_params.get(key) != address:
-        st.query_params[key] = address
-    elif not address and key in st.query_params:
-        del st.query_params[key]

@@ -30,8 +30,8 @@ from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.live import Decision
+from ui import address_choice, loaders
 from ui import charts_route as charts
-from ui import loaders
 from ui.home import gguf_folder
 from ui.loaders import run_evaluation, stamp
 from ui.parts import number, plain
@@ -233,6 +233,19 @@ def test_finished_steps_are_a_timeline_that_does_not_sleep(trained_home: Home) -
     ]
     assert len(steps) == int(metrics(app)["Calls"]) >= 2
     assert not app.status, "each sleeps 50 ms"
+
+
+def test_an_address_that_the_browser_sent_too_late_does_not_undo_a_choice(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(PAGE)
+    first = app.query_params["question"]
+    app.button("route_another").click().run()
+    second = app.query_params["question"]
+    app.query_params["question"] = first  # the browser has not heard of the second yet, and somebody acts
+    app.toggle("route_stepwise").set_value(True).run()
+    assert second != first and app.selectbox("question").value == second and app.query_params["question"] == second
+    monkeypatch.setattr(address_choice, "_IN_FLIGHT_S", 0.0)
+    app.query_params["question"] = first  # later it can only be somebody who typed it, or went back
+    assert app.run().selectbox("question").value == first
 
 
 def test_another_question_begins_again_at_its_first_step(trained_home: Home) -> None:
