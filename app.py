@@ -34,16 +34,19 @@ with words:
         start_tour()
 picture.image(ROOT / "assets" / "route.svg", width="stretch", alt=PICTURE)
 
-st.subheader("What is ready", anchor=False)
-experts_place, recording_place, router_place = (column.container(border=True, height="stretch") for column in st.columns(3))
 run = active_run()
+first, second = st.container(), st.container()
+result_place, ready_place = (first, second) if run is not None else (second, first)
+with result_place:
+    st.subheader("Result of the active run", anchor=False)
+    draw_result(run)
+with ready_place:
+    st.subheader("What is ready", anchor=False)
+    experts_place, recording_place, router_place = (column.container(border=True, height="stretch") for column in st.columns(3))
 with recording_place:
     ref = draw_recording()
 with router_place:
     draw_router(run, can_train=ref is not None)
-
-st.subheader("Result of the active run", anchor=False)
-draw_result(run)
 
 # Last, because servers are asked: all else stands on the page by then.
 with experts_place, st.spinner("Asking the servers"):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from der_core.errors import DerError
 from ui.expert_choice import choose_experts
-from ui.expert_facts import draw_facts, draw_probabilities, expert_facts
+from ui.expert_facts import draw_facts, draw_thresholds, expert_facts
 from ui.expert_health import draw_health, health_of
 from ui.expert_trial import draw_trial
 from ui.frame import frame
@@ -33,8 +33,8 @@ else:
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
     else:
         draw_facts(facts)
+        draw_thresholds(facts)
         draw_provenance(ref)
-        draw_probabilities(facts)
 
 st.subheader("Try one prompt on one expert", anchor=False)
 draw_trial(specs)

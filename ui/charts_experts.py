@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect
+from ui.label_places import Type, place_labels
 from ui.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
@@ -16,6 +17,8 @@ Option = dict[str, Any]  # Any: an ECharts option
 TEXT_SIZE = 14
 """Pixels."""
 _ROOM = 1.4
+_WIDTHS, _HEIGHTS, _MARK = 40.0, 17.0, 11.0
+"""A usual chart in multiples of its type size, and half the size of a point in pixels; names are placed for it."""
 _AFTER_YES, _AFTER_NO = "#56B4E9", "#D55E00"
 
 
@@ -90,15 +93,8 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float, text_size:
         "colorBy": "data",
         "color": [expert_colour(index) for index in range(len(figures))],
         "encode": {"x": "Median s", "y": "Right %", "itemName": "Expert", "tooltip": list(frame.columns[1:])},
-        "label": {
-            "show": True,
-            "position": "right",
-            "distance": 12,
-            "formatter": "{b}",
-            "fontSize": text_size,
-            "fontWeight": "bold",
-        },
-        "labelLayout": {"moveOverlap": "shiftY"},
+        "dimensions": list(frame.columns),
+        "data": _named_points(frame, text_size),
         "markLine": _across(_percent(majority), text_size),
     }
     frame_of_chart = _frame("Accuracy against time, each expert alone", text_size)
@@ -106,11 +102,29 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float, text_size:
         **frame_of_chart,
         "tooltip": {"trigger": "item", "confine": True},
         "grid": {**frame_of_chart["grid"], "right": 16 + 4 * text_size},
-        "dataset": {"source": frame},
         "xAxis": _axis("median seconds of a first reply, without loading", text_size, min=0, max=_room_for_labels(figures)),
         "yAxis": _axis("right, % of questions", text_size, scale=True, nameGap=34 + text_size),
         "series": [points, *(_interval(row, index) for index, row in enumerate(figures))],
     }
+
+
+def _named_points(frame: pd.DataFrame, text_size: int) -> list[Option]:
+    """One item an expert, its name where it covers neither another name nor a point."""
+    kind, places = Type(text_size), _places(frame, text_size)
+    obstacles = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
+    spots = place_labels(places, list(frame["Expert"]), obstacles, (0, 0, _WIDTHS * text_size, _HEIGHTS * text_size), kind)
+    style = {"show": True, "formatter": "{b}", "fontSize": text_size, "fontWeight": "bold"}
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return [{"name": row[0], "value": row, "label": {**style, **spot.label(kind)}} for row, spot in zip(rows, spots, strict=True)]
+
+
+def _places(frame: pd.DataFrame, text_size: int) -> list[tuple[float, float]]:
+    """About where the points lie on a chart of the usual size, in pixels from the lower left."""
+    seconds, shares = frame["Median s"].fillna(0.0), frame["Right %"].fillna(0.0)
+    low, high = frame["95 % from"].min(), frame["95 % to"].max()
+    across = _WIDTHS * text_size * seconds / max(_ROOM * seconds.max(), 1e-9)
+    up = _HEIGHTS * text_size * (shares - low) / max(high - low, 1e-9)
+    return list(zip(across.fillna(0.0), up.fillna(0.0), strict=True))
 
 
 def _room_for_labels(figures: Sequence[ExpertFigures]) -> float | None:
@@ -223,16 +237,17 @@ def influence_frame(figures: Sequence[ExpertFigures]) -> pd.DataFrame:
 def influence_chart(figures: Sequence[ExpertFigures], text_size: int = TEXT_SIZE) -> Option:
     """Return the share of replies that change once another answer is shown, two bars an expert."""
     bars = [
-        {"name": column, "type": "bar", "color": colour, "encode": {"x": "Expert", "y": column}, "barMaxWidth": 44}
+        {"name": column, "type": "bar", "color": colour, "encode": {"x": column, "y": "Expert"}, "barMaxWidth": 22}
         for column, colour in (("after a yes %", _AFTER_YES), ("after a no %", _AFTER_NO))
     ]
+    names = {"type": "category", "inverse": True, "axisLabel": {"interval": 0, "fontSize": text_size}}  # lying, so that names have room
     return {
         **_frame("Swayed by another's answer", text_size),
         "tooltip": {"trigger": "axis", "confine": True},
         "legend": _legend(text_size),
         "dataset": {"source": influence_frame(figures)},
-        "xAxis": {"type": "category", "axisLabel": {"interval": 0, "fontSize": text_size, "overflow": "truncate", "width": 8 * text_size}},
-        "yAxis": _axis("replies that change, %", text_size, min=0, nameGap=34 + text_size),
+        "xAxis": _axis("replies that change, %", text_size, min=0),
+        "yAxis": names,
         "series": bars,
     }
 

@@ -143,7 +143,7 @@ def sweep_chart(frame: pd.DataFrame, weight: Weight, present: float, *, log: boo
     last = len(PANELS) - 1
     grids = [{"left": 4.6 * text_size, "right": 24, "top": _top(index, text_size), "height": _PANEL_HEIGHT} for index in range(len(PANELS))]
     return {
-        "title": _title(f"Exact best routes over {weight} (oracle); dashed: the sliders", text_size),
+        "title": _title(f"Exact best routes over {weight}, oracle", text_size),
         "tooltip": {"trigger": "axis", "confine": True},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "dataset": {"source": frame},

@@ -59,39 +59,35 @@ def draw_facts(facts: ExpertFacts) -> None:
     )
     st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
     text_size = type_size(charts.TEXT_SIZE)
+    _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
+    table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
     left, right = st.columns(2)
     with left:
-        _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
-        table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
-    with right:
         _draw(charts.influence_chart(facts.figures, text_size), charts.influence_alt(facts.figures), "experts_influence")
         table_behind(charts.influence_frame(facts.figures), "experts_influence")
-
-
-def draw_probabilities(facts: ExpertFacts) -> None:
-    """Draw what P(yes) is worth: its reliability, and what a fitted threshold does on held-out questions."""
-    text_size = type_size(charts.TEXT_SIZE)
-    left, right = st.columns(2)
-    with left:
+    with right:
         _draw(charts.reliability_chart(facts.reliabilities, text_size), charts.reliability_alt(facts.reliabilities), "experts_reliability")
         table_behind(charts.reliability_frame(facts.reliabilities), "experts_reliability")
-    with right:
-        st.markdown("**A threshold on P(yes), fitted on training questions, judged on others**")
-        if not facts.effects:
-            st.info(plain_sentence(facts.no_thresholds), icon=":material/info:")
-            return
-        st.dataframe(
-            effects_frame(facts.effects),
-            hide_index=True,
-            width="stretch",
-            column_config=_COLUMNS,
-            alt="Accuracy with and without threshold",
-        )
-        st.caption(
-            f"{facts.effects[0].n:,} held-out questions. A dash: in training no threshold was better than the expert's own words. "
-            "A gain counts where its 95 % interval leaves out 0."
-        )
-        table_behind(charts.threshold_frame(facts.effects), "experts_thresholds", "All figures")
+
+
+def draw_thresholds(facts: ExpertFacts) -> None:
+    """Draw what a fitted threshold on P(yes) does on held-out questions."""
+    st.markdown("**A threshold on P(yes), fitted on training questions, judged on others**")
+    if not facts.effects:
+        st.info(plain_sentence(facts.no_thresholds), icon=":material/info:")
+        return
+    st.dataframe(
+        effects_frame(facts.effects),
+        hide_index=True,
+        width="stretch",
+        column_config=_COLUMNS,
+        alt="Accuracy with and without threshold",
+    )
+    st.caption(
+        f"{facts.effects[0].n:,} held-out questions. A dash: in training no threshold was better than the expert's own words. "
+        "A gain counts where its 95 % interval leaves out 0."
+    )
+    table_behind(charts.threshold_frame(facts.effects), "experts_thresholds", "All figures")
 
 
 def summary_frame(facts: ExpertFacts) -> pd.DataFrame:

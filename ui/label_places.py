@@ -48,6 +48,12 @@ class Spot:
             return {**anchors, "showarrow": False, "xshift": across, "yshift": up}
         return {**anchors, "showarrow": True, "ax": across, "ay": -up, "arrowhead": 0, "arrowwidth": 1.2, "arrowcolor": QUIET}
 
+    def label(self, kind: Type) -> dict[str, object]:
+        """Return the place as ECharts' labels write it, which count downwards."""
+        position = {-1: "left", 0: "top" if self.y > 0 else "bottom", 1: "right"}[self.x]
+        up = self.y * (self._away(kind) + kind.line / 2) if self.x else self.y * kind.line * self.lines
+        return {"position": position, "distance": _GAP, "offset": [0, -round(up)]}
+
     def box(self, x: float, y: float, name: str, kind: Type) -> Box:
         """Return what a name covers when it is written here beside the point (x, y)."""
         width, away = kind.width(name), self._away(kind)

@@ -10,7 +10,7 @@ from der_core.errors import StoreError
 from ui.address_choice import warn_of_unknown
 from ui.home import RecordingRef
 from ui.loaders import recorded_experts, recordings
-from ui.parts import notice
+from ui.parts import notice, plain
 
 
 def stop_unless_readable() -> None:
@@ -44,18 +44,27 @@ def choose_part(key: str, ref: RecordingRef) -> tuple[str, ...]:
     if st.session_state.get(_part_of(key), whole) != whole:
         st.session_state[key] = names  # what was chosen of other experts says nothing about these
     st.session_state[_part_of(key)] = whole
-    picked = st.multiselect(
-        "Experts",
-        names,
-        default=names,
-        key=key,
-        bind="query-params",
-        persist_state="session",
-        placeholder="Choose experts",
-        help="Whom the router may ask. It can answer new questions only where all of them can be asked.",
-        wrap=True,
-    )
+    with st.popover(_told(st.session_state.get(key, names), names), icon=":material/groups:", key=f"{key}_part", width="stretch"):
+        picked = st.pills(
+            "Experts",
+            names,
+            selection_mode="multi",
+            default=names,
+            key=key,
+            bind="query-params",
+            persist_state="session",
+            help="Whom the router may ask. It can answer new questions only where all of them can be asked.",
+            wrap=True,
+        )
     return tuple(name for name in names if name in picked)
+
+
+def _told(chosen: Sequence[str], names: Sequence[str]) -> str:
+    """Return in a few words which of the experts `names` are chosen."""
+    known = [name for name in names if name in chosen]
+    if len(known) == len(names):
+        return f"All {len(names)} experts"
+    return plain(known[0]) if len(known) == 1 else f"{len(known)} of {len(names)} experts"
 
 
 def carry_part(recording_key: str, key: str, ref: RecordingRef, names: Sequence[str]) -> None:

@@ -115,6 +115,7 @@ def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
         height=charts.sweep_height(text_size),
         alt=charts.sweep_alt(frame, weight),
     )
+    st.caption("Dashed: where the slider stands.")
     table_behind(frame, f"lab_{weight}")
 
 

@@ -60,7 +60,7 @@ def best_single_row(report: Json) -> Json | None:
 def draw_row(row: Json, title: str, detail: str = "") -> None:
     """Draw the accuracy of a router with its interval, and its distance to the best single expert; `detail` says more than the title."""
     kind = ":orange-badge[oracle]" if row["oracle"] else ":blue-badge[deployable]"
-    with st.container(border=True, width=240):
+    with st.container(border=True, width=240, height="stretch"):
         help_text = f"Right answers on {row['n']} held-out questions; the interval tells how far chance alone may be off."
         st.metric(plain(title), percent(row["accuracy"]), help=help_text)
         st.markdown(f"{kind} :small[{plain(detail)}]" if detail else kind)

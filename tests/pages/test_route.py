@@ -577,7 +577,7 @@ def test_without_such_a_run_train_opens_with_the_experts_that_answer(trained_hom
     app = press(app, TRAIN)
     assert not app.exception and app.title[0].value == "Train"
     assert app.selectbox("train_recording").value == trained_home.recording
-    assert app.multiselect("train_experts").value == ["cheap", "dear"]
+    assert app.pills("train_experts").value == ["cheap", "dear"]
 
 
 def test_what_train_remembers_gives_way_to_the_experts_that_answer(trained_home: Home, here: set[str]) -> None:
@@ -587,11 +587,11 @@ def test_what_train_remembers_gives_way_to_the_experts_that_answer(trained_home:
         record(store, "newest", make_questions(24), {one.spec.name: [one] for one in made_up_experts()})
     run = write_run(newest, "on the newest")
     app = open_page("pages/train.py", train_recording="small", train_experts=["cheap"])
-    assert (app.selectbox("train_recording").value, app.multiselect("train_experts").value) == ("small", ["cheap"])
+    assert (app.selectbox("train_recording").value, app.pills("train_experts").value) == ("small", ["cheap"])
     app.query_params["run"], app.query_params["route_source"] = run.id, OWN
     app = press(app.switch_page(PAGE).run(), TRAIN)
     assert not app.exception
-    assert (app.selectbox("train_recording").value, app.multiselect("train_experts").value) == ("newest", ["dear"])
+    assert (app.selectbox("train_recording").value, app.pills("train_experts").value) == ("newest", ["dear"])
 
 
 def test_where_nobody_answers_nothing_is_offered_but_the_reasons(part_home: Home, here: set[str]) -> None:

@@ -212,7 +212,7 @@ def test_stop_acts_at_once_from_any_tab(recorded_home: Home, elsewhere: Callable
 
 def test_all_experts_are_chosen_at_first(recorded_home: Home) -> None:
     app = open_page(PAGE)
-    assert app.multiselect(key="train_experts").value == ["cheap", "middling", "dear"]
+    assert app.pills(key="train_experts").value == ["cheap", "middling", "dear"]
     assert "of its" not in words(app)
 
 
@@ -234,14 +234,14 @@ def test_a_part_of_the_pool_in_the_address_is_trained_and_reported(recorded_home
 
 def test_without_an_expert_there_is_nothing_to_train(recorded_home: Home) -> None:
     app = open_page(PAGE)
-    app.multiselect(key="train_experts").set_value([]).run()
+    app.pills(key="train_experts").set_value([]).run()
     assert not app.exception and app.button(key="train_start").disabled
     assert "Choose at least one expert" in words(app)
 
 
 def test_a_single_expert_can_be_trained_on(recorded_home: Home) -> None:
     app = opened_for_a_quick_training()
-    app.multiselect(key="train_experts").set_value(["middling"]).run()
+    app.pills(key="train_experts").set_value(["middling"]).run()
     app.button(key="train_start").click().run()
     job = ended()
     assert (job.state, job.message) == (JobState.DONE, "")
@@ -251,16 +251,16 @@ def test_a_single_expert_can_be_trained_on(recorded_home: Home) -> None:
 def test_names_in_the_address_that_are_no_experts_are_left_out(recorded_home: Home) -> None:
     app = open_page(PAGE, train_experts=["nobody", "dear"])
     assert not app.exception
-    assert app.multiselect(key="train_experts").value == ["dear"]
+    assert app.pills(key="train_experts").value == ["dear"]
 
 
 def test_another_recording_begins_with_all_of_its_experts(recorded_home: Home) -> None:
     with Store.open(recorded_home.store) as store:
         record(store, "second", make_questions(12), {expert.spec.name: [expert] for expert in made_up_experts()[1:]})
     app = open_page(PAGE, train_recording="small", train_experts=["cheap", "dear"])
-    assert app.multiselect(key="train_experts").value == ["cheap", "dear"]
+    assert app.pills(key="train_experts").value == ["cheap", "dear"]
     app.selectbox(key="train_recording").set_value("second").run()
-    assert not app.exception and app.multiselect(key="train_experts").value == ["middling", "dear"]
+    assert not app.exception and app.pills(key="train_experts").value == ["middling", "dear"]
 
 
 def test_a_start_that_came_too_late_is_told(recorded_home: Home, elsewhere: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
