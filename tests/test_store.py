@@ -16,7 +16,7 @@ from fakes import ScriptedExpert, make_questions, make_spec, says
 
 from der_core.config import ExpertSpec
 from der_core.errors import StoreError
-from der_core.recording import schema, store
+from der_core.recording import database, packing, schema
 from der_core.recording.packing import is_about, pack_text, unpack_text
 from der_core.recording.recorder import record
 from der_core.recording.store import Call, Entry, Store
@@ -329,7 +329,7 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path):
 
 def test_an_older_file_is_brought_up_to_date(opened: Store, monkeypatch: pytest.MonkeyPatch):
     opened.close()
-    monkeypatch.setattr(store, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE faults ADD COLUMN host TEXT;"))
+    monkeypatch.setattr(database, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE faults ADD COLUMN host TEXT;"))
     with pytest.raises(StoreError, match="open it once for writing"):
         Store.open(opened.path, read_only=True)
     with Store.open(opened.path) as newer:
@@ -419,7 +419,7 @@ def test_a_prompt_takes_room_only_for_what_is_not_its_question():
 
 
 def test_every_field_of_a_reply_is_kept():
-    columns = {"model_digest", *store.packing.REPLY_COLUMNS}
+    columns = {"model_digest", *packing.REPLY_COLUMNS}
     assert columns == set(Reply.__dataclass_fields__)
 
 

@@ -83,6 +83,16 @@ def test_an_interrupted_join_leaves_nothing_and_the_next_one_succeeds(
     assert weights_file(JOINED, models).read_bytes() == JOINED_BYTES
 
 
+def test_what_a_killed_join_left_is_cleared_by_the_next_but_not_what_may_be_going_on(site: Path, tmp_path: Path) -> None:
+    killed, going_on = tmp_path / ".joining-old", tmp_path / ".joining-new"
+    for folder in (killed, going_on):
+        folder.mkdir()
+        (folder / JOINED.file_name).write_bytes(b"half")
+    os.utime(killed, (1.0, 1.0))
+    weights_file(JOINED, tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".joining-new", JOINED.file_name, "site"]
+
+
 def test_a_missing_piece_is_named_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "site", monkeypatch, without="made_up_part2")
     assert installed_weights() == (WHOLE, JOINED)

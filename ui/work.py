@@ -17,7 +17,7 @@ from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
-from der_core.recording.recorder import Progress, Summary, record
+from der_core.recording.recorder import Progress, Summary, commands_so_far, record
 from der_core.recording.store import Store
 from der_core.records import Question
 from der_core.routing.encoding import KnownVectors, TextEncoder
@@ -115,7 +115,7 @@ def start_recording(
             store = stack.enter_context(Store.open(place))
             experts: list[Expert] = stack.enter_context(open_experts(specs, options))
             replicas = {expert.spec.name: [expert] for expert in experts}
-            meta = {"command": "dashboard: Record", "versions": installed_versions(), "machine": machine()}
+            meta = {**commands_so_far(store, recording, "dashboard: Record"), "versions": installed_versions(), "machine": machine()}
             summary = record(
                 store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta
             )

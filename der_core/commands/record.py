@@ -17,7 +17,7 @@ from der_core.evaluation.report import installed_versions, machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.recording.questions import load_questions
-from der_core.recording.recorder import Progress, Summary, record
+from der_core.recording.recorder import Progress, Summary, commands_so_far, record
 from der_core.recording.store import Store
 from der_core.records import Question
 
@@ -43,19 +43,15 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     specs, options = expert_specs(arguments), ask_options(arguments)
     bar = ProgressBar("recording")
     with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
-        meta = {**commands_so_far(store, arguments.recording), "versions": installed_versions(), "machine": machine()}
+        meta = {
+            **commands_so_far(store, arguments.recording, " ".join(command_words())),
+            "versions": installed_versions(),
+            "machine": machine(),
+        }
         summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop, meta=meta)
     bar.close()
     (say if summary.complete else complain)(summary.message)
     return summary
-
-
-def commands_so_far(store: Store, recording: str) -> dict[str, object]:
-    """Return this command and all by which the recording was made, in the order of their first use."""
-    command = " ".join(command_words())
-    meta = next((info.meta for info in store.recordings() if info.name == recording), {})
-    before = meta.get("commands") or ([meta["command"]] if "command" in meta else [])
-    return {"command": command, "commands": list(dict.fromkeys([*before, command]))}
 
 
 def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> None:

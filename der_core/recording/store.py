@@ -24,14 +24,12 @@ from der_core.config import ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.protocol import Request
 from der_core.recording import packing
-from der_core.recording.schema import APPLICATION_ID, AT_PLACE, KEEP_ONE_RECORDING, MIGRATIONS
+from der_core.recording.database import bring_up_to_date, connect
+from der_core.recording.schema import AT_PLACE, KEEP_ONE_RECORDING
 from der_core.recording.verification import find_problems
 from der_core.records import Label, Question, Reply
 
 Vectors = NDArray[np.float32]
-_PAUSE_S = 0.01
-BUSY_S = 30.0
-"""How long to wait for another process that is writing to the same file."""
 LOAD_S = "load_s"
 """The entry of a recording's meta that says how many seconds each expert's model took to load, by name."""
 _FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
@@ -104,9 +102,9 @@ class Store:
             raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
         with _in_words(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(place, read_only)
+            connection = connect(place, read_only)
             try:
-                _bring_up_to_date(connection, place, read_only)
+                bring_up_to_date(connection, place, read_only)
             except (StoreError, sqlite3.Error):
                 connection.close()
                 raise
@@ -404,57 +402,6 @@ def _as_recorded(path: Path) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} holds something that was not recorded ({error}). See: python -m der_core store verify.") from error
-
-
-def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    return sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-
-
-def _bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
-    db.execute("PRAGMA trusted_schema = OFF")  # the file may come from a stranger
-    db.execute("BEGIN")  # one look, between whatever others write meanwhile
-    with db:
-        owner, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if owner != APPLICATION_ID and not (is_empty and not read_only):
-        raise StoreError(f"{path} is not a recording store; choose another file.")
-    if version > len(MIGRATIONS):
-        raise StoreError(f"{path} was written by a newer version of this program (schema {version} above {len(MIGRATIONS)}); update first.")
-    if read_only and version < len(MIGRATIONS):
-        raise StoreError(f"{path} was written by an older version of this program; open it once for writing to bring it up to date.")
-    if read_only:
-        return
-    _use_write_ahead_log(db)
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA foreign_keys = ON")
-    for number in range(version, len(MIGRATIONS)):
-        _migrate(db, number)
-
-
-def _use_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Switch to the log, waiting for others that are just opening the file: SQLite gives up at once where two switch together."""
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE_S)
-
-
-def _migrate(db: sqlite3.Connection, number: int) -> None:
-    """Bring a file from version `number` to the next, unless another process was quicker."""
-    db.execute("BEGIN IMMEDIATE")
-    with db:  # commits, or rolls back on the way out of an error
-        if db.execute("PRAGMA user_version").fetchone()[0] > number:
-            return
-        for statement in MIGRATIONS[number].split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {number + 1}")
 
 
 def _identity(spec: ExpertSpec) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def test_a_stopped_recording_is_resumed_with_its_own_questions_and_experts(empty
     questions = make_questions(4)
     specs = [ExpertSpec("smollm2-135m", "ollama", MODELS[0], host=ollama.url, digest=f"sha256:{digest_of(MODELS[0])}")]
     with Store.open(store_file()) as store:
-        store.start_recording("half")
+        store.start_recording("half", {"command": "python -m der_core record"})
         store.add_questions("half", questions)
         store.add_experts("half", specs)
     app = opened(NOBODY)
@@ -141,6 +141,8 @@ def test_a_stopped_recording_is_resumed_with_its_own_questions_and_experts(empty
     assert ended().result.complete
     app.run()
     assert "Resume" not in {button.label for button in app.button}
+    with Store.open(store_file()) as store:
+        assert store.recordings()[0].meta["commands"] == ["python -m der_core record", "dashboard: Record"]
 
 
 def test_faults_are_counted_by_kind(empty_home: Home, ollama: OllamaServer) -> None:
