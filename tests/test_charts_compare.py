@@ -74,6 +74,15 @@ class TestScatter:
         assert drawn(found) == {row.name for row in compared.rows}
         assert sum(len(trace.get("customdata", [])) for trace in found.values()) == len(compared.rows)
 
+    @pytest.mark.parametrize("oracles", [True, False])
+    def test_the_axis_holds_every_interval_shown_and_little_else(self, compared: Comparison, front: Frontier, oracles: bool) -> None:
+        axis = accuracy_cost_figure(compared, front, Axes(front.mode), oracles=oracles).layout.yaxis
+        rows = compared.rows if oracles else compared.deployable
+        lowest, highest = 100 * min(row.low for row in rows), 100 * max(row.high for row in rows)
+        low, high = axis.range
+        assert low < lowest < highest < high < highest + 0.2 * (highest - low)
+        assert max(axis.tickvals) <= 100 and len(axis.tickvals) >= 3
+
     def test_without_oracles_only_deployable_ones_are(self, compared: Comparison, front: Frontier) -> None:
         assert drawn(traces(compared, front, oracles=False)) == {row.name for row in compared.deployable}
 

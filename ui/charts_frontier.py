@@ -32,7 +32,9 @@ COST_WORDS: dict[CostMode, str] = {
     "wall": "Cost per question (1 = one call of the quickest expert, by time on the clock)",
 }
 _WIDTHS, _HEIGHTS, _MARK, _HEADROOM = 45.0, 22.0, 14.0, 0.16
-"""A usual chart in multiples of its type size, half the size of a mark in pixels, and the share of the height above 100 %; names are placed for it."""
+"""A usual chart in multiples of its type size, half the size of a mark in pixels, and the share of the height above the highest interval; names are placed for it."""
+_FEW_POINTS = 40
+"""Up to so many points of accuracy there is a tick at every fifth, beyond at every tenth."""
 _TAG, _TAG_LEARNED = "#3A4A5A", "#B34A00"
 """Grounds of the names, dark enough for white type on light and on dark pages."""
 _HOVER = (
@@ -74,7 +76,7 @@ def accuracy_cost_figure(comparison: Comparison, frontier: Frontier, axes: Axes,
     from plotly.graph_objects import Figure  # late: not every page draws one
 
     shown = [row for row in comparison.rows if (oracles or not row.oracle) and axes.can_show(row)]
-    figure = Figure(layout=_layout(axes, min(row.low for row in shown)))
+    figure = Figure(layout=_layout(axes, shown))
     figure.add_trace(_zero_router(frontier, max(row.costs[axes.mode] for row in shown)))
     figure.add_trace(_pareto([row for row in map(comparison.row, frontier.pareto) if axes.can_show(row)], axes))
     for mark in _marks(shown, comparison):
@@ -164,7 +166,7 @@ def kind(row: Row) -> str:
     return "oracle" if row.oracle else "deployable"
 
 
-def _layout(axes: Axes, lowest: float) -> Option:
+def _layout(axes: Axes, shown: Sequence[Row]) -> Option:
     text, small = {"size": axes.text_size}, {"size": axes.text_size - 1}
     ticks = {"type": "log", "dtick": "D2"} if axes.log_cost else {"rangemode": "tozero"}
     title = COST_WORDS[axes.mode] + (", log scale" if axes.log_cost else "")
@@ -178,19 +180,20 @@ def _layout(axes: Axes, lowest: float) -> Option:
         "hoverlabel": {"font": text},
         "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0, "font": small},
         "xaxis": {"title": {"text": title, "font": text}, "tickfont": small, "zeroline": False, **ticks},
-        "yaxis": {"title": {"text": "Right answers, %", "font": text}, "tickfont": small, "zeroline": False, **_shares_axis(lowest)},
+        "yaxis": {"title": {"text": "Right answers, %", "font": text}, "tickfont": small, "zeroline": False, **_shares_axis(shown)},
     }
 
 
-def _shares_axis(lowest: float) -> Option:
-    """From a little below the lowest interval to above 100 %, where there is room for names but nothing to read off."""
-    low, high = _percent_range(lowest)
-    return {"range": [low, high], "tickvals": [tick for tick in range(0, 101, 10) if tick > low]}
+def _shares_axis(shown: Sequence[Row]) -> Option:
+    """From a little below the lowest interval to above the highest one, where there is room for names; ticks end at 100 %."""
+    low, high = _percent_range(shown)
+    step = 10 if high - low > _FEW_POINTS else 5
+    return {"range": [low, high], "tickvals": [tick for tick in range(0, 101, step) if low < tick < high]}
 
 
-def _percent_range(lowest: float) -> tuple[float, float]:
-    low = 100 * lowest - 3
-    return low, 100 + _HEADROOM * (100 - low)
+def _percent_range(shown: Sequence[Row]) -> tuple[float, float]:
+    low, top = 100 * min(row.low for row in shown) - 3, 100 * max(row.high for row in shown)
+    return low, top + _HEADROOM * (top - low)
 
 
 def _zero_router(frontier: Frontier, dearest: float) -> Option:
@@ -314,7 +317,7 @@ class _Scale:
         self._shown, self._axes = shown, axes
         places = [axes.place(row) for row in shown]
         self._left, self._right = min([*places, *([] if axes.log_cost else [0.0])]), max(places)
-        self._low, self._high = _percent_range(min(row.low for row in shown))
+        self._low, self._high = _percent_range(shown)
         self._width, self._height = _WIDTHS * axes.text_size, _HEIGHTS * axes.text_size
         self.extent: Box = (-_MARK, -_MARK, self._width + 2 * _MARK, self._height + 2 * _MARK)
 
