@@ -56,6 +56,11 @@ def move_slider(tab: Page, key: str, steps: int) -> str:
     return value
 
 
+def preset(tab: Page, page: str, name: str) -> Locator:
+    """The button of a preset; the one that the settings equal carries a check."""
+    return widget(tab, f"{page}_preset_{name}").get_by_role("button")
+
+
 def open_tab_view(tab: Page, name: str) -> None:
     """Open one of the tabs within a page."""
     tab.get_by_role("tab", name=name, exact=True).click()

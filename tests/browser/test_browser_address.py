@@ -19,6 +19,7 @@ from browser.tab import (
     in_address,
     metric,
     move_slider,
+    preset,
     slider,
     tables,
     widget,
@@ -44,6 +45,25 @@ def test_sliders_keep_their_place_from_page_to_page(open_tab: OpenTab) -> None:
     follow(tab, "Reward lab")
     expect(slider(tab, "lab_gamma")).to_have_value(gamma)
     expect(slider(tab, "lab_alpha")).not_to_have_value(alpha)  # each page has sliders of its own
+    check_sound(tab)
+
+
+def test_moves_faster_than_the_page_answers_are_all_kept(open_tab: OpenTab) -> None:
+    tab = open_tab("reward_lab")
+    check_drawn(tab, "Reward lab")
+    thumb = slider(tab, "lab_gamma")
+    expect(thumb).to_have_value("1")
+    for key, steps in (("ArrowRight", 15), ("ArrowLeft", 3)):
+        for _ in range(steps):
+            thumb.press(key)
+    expect(tab).to_have_url(re.compile(r"[?&]lab_gamma=2\.2(&|$)"))
+    check_drawn(tab, "Reward lab")
+    expect(thumb).to_have_value("2.2")
+    for name in ("paper", "deployable"):
+        expect(preset(tab, "lab", name).get_by_text("check", exact=True)).to_have_count(0)
+    preset(tab, "lab", "deployable").click()
+    expect(thumb).to_have_value("1")
+    expect(preset(tab, "lab", "deployable").get_by_text("check", exact=True)).to_be_visible()
     check_sound(tab)
 
 
