@@ -38,19 +38,23 @@ def read_table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
         st.warning("Choose at least one expert that the router may ask.", icon=":material/groups:")
         return None
     try:
-        return load(ref, experts)
+        table = load(ref, experts)
+        unanswered = int((table.gold == 0).sum())
+        if unanswered:
+            raise SettingsError(
+                f"{unanswered:,} questions of {ref.title} have no answer, and a router learns from answers. Record others, or choose another recording."
+            )
+        describe_parts(ref, table)
     except DerError as error:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
+    return table
 
 
 def describe_parts(ref: RecordingRef, table: Table) -> str:
-    """Return how many questions are for learning, for choosing and for the comparison, or why they cannot be divided."""
-    try:
-        n_training, n_validation, n_test = part_sizes((ref, stamp(ref.file), tuple(spec.name for spec in table.experts)), table)
-    except SettingsError as error:
-        return plain(str(error))
+    """Return how many questions are for learning, for choosing and for the comparison; SettingsError where they cannot be divided."""
+    n_training, n_validation, n_test = part_sizes((ref, stamp(ref.file), tuple(spec.name for spec in table.experts)), table)
     return f"{n_training:,} to learn from, {n_validation:,} to choose thresholds by, {n_test:,} held out for the comparison."
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from ui.history import came_by_history
 from ui.parts import plain
 
 _LONGEST = 80
@@ -24,14 +25,18 @@ def choose_by_id(key: str, noun: str, label: str, titles: Mapping[str, str], def
     `noun` says there what is chosen.
     """
     asked = news_in_address(key)
+    before, title_before = st.session_state.get(f"{key}_told", (None, ""))
     if asked in titles:
         st.session_state[key] = asked
-    if st.session_state.get(key) not in titles:
-        st.session_state[key] = default if default in titles else next(iter(titles))
+    elif st.session_state.get(key) not in titles:
+        st.session_state[key] = next(one for one in (before, default, *titles) if one in titles)
+    elif st.session_state[key] == before and titles[before] != title_before:
+        st.session_state[key] = before  # said anew: the browser holds its old name, which is none of the options any more
     picked = st.selectbox(label, list(titles), key=key, format_func=lambda one: titles[one], persist_state="session")
     chosen = picked if picked in titles else next(iter(titles))
     if asked is not None and asked not in titles:
         warn_of_unknown(noun, asked, titles[chosen])
+    st.session_state[f"{key}_told"] = (chosen, titles[chosen])
     write_address(key, chosen)
     return chosen
 
@@ -39,12 +44,13 @@ def choose_by_id(key: str, noun: str, label: str, titles: Mapping[str, str], def
 def news_in_address(key: str) -> str | None:
     """Return what the address asks for under `key`; None where it asks for nothing that this page did not write itself.
 
-    What it wrote is no news: the widget may have moved on since. Nor is what stood there on the same page just before.
+    What it wrote is no news: the widget may have moved on since. Nor is what stood there on the same page just before,
+    unless somebody went back to it.
     """
-    asked = st.query_params.get(key)
+    asked = st.query_params.get(key) or None
     before, since, page = st.session_state.get(f"{key}_address_before", (None, -math.inf, None))
     is_late = asked == before and page == st.context.url and time.monotonic() - since < _IN_FLIGHT_S
-    return None if is_late or asked == st.session_state.get(f"{key}_address") else asked
+    return None if (is_late and not came_by_history()) or asked == st.session_state.get(f"{key}_address") else asked
 
 
 def write_address(key: str, value: str) -> None:

@@ -140,7 +140,7 @@ def _bars(title: str, unit: str, text_size: int, highest: int | None = None) -> 
     text = {"fontSize": text_size}
     return {
         "title": _title(title, text_size),
-        "legend": {"top": 16 + text_size, "left": 0, "type": "scroll", "textStyle": text},
+        "legend": {"top": 16 + text_size, "left": 0, "type": "scroll", "itemHeight": text_size, "textStyle": text},
         "grid": {"left": 8, "right": 28, "top": 40 + 2 * text_size, "bottom": 18 + text_size, "containLabel": True},
         "xAxis": {
             "type": "value",

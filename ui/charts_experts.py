@@ -40,7 +40,7 @@ def _frame(title: str, text_size: int) -> Option:
 
 
 def _legend(text_size: int) -> Option:
-    return {"top": 8 + 2 * text_size, "left": 0, "textStyle": {"fontSize": text_size}}
+    return {"top": 8 + 2 * text_size, "left": 0, "itemHeight": text_size, "textStyle": {"fontSize": text_size}}
 
 
 def _axis(name: str, text_size: int, **more: Any) -> Option:  # Any: ECharts values

@@ -16,7 +16,7 @@ from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.records import Label, Question, Reply
 from ui.home import allow_remote
 from ui.parts import duration, notice, number, plain, plain_sentence, show_text
-from ui.work import board, latest, this_tab
+from ui.work import board, latest, this_tab, whose
 
 TRY = "try"
 PREVIOUS = {"none": "Nobody", "yes": "One who said yes", "no": "One who said no", "invalid": "One who said neither"}
@@ -148,7 +148,7 @@ def _draw_job(was_waiting: bool) -> None:
 
 def _draw_waiting(job: JobSnapshot) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{plain(job.title)} ({job.owner}): {duration(job.elapsed_s)}. {job.report.text}.")
+        st.markdown(f"{plain(job.title)} ({whose(job)}): {duration(job.elapsed_s)}. {job.report.text}.")
         st.button(
             "Stop",
             icon=":material/stop:",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import SettingsError
+from ui.address_choice import news_in_address, write_address
+from ui.history import keep_settings_across_pages
 from ui.home import check_home
 from ui.parts import notice
 from ui.tour import draw_tour
@@ -34,6 +36,7 @@ html { font-size: 23px !important; }
 
 def frame(title: str, summary: str = "") -> None:
     """Begin a page: its title, one sentence on what it is for, the navigation and the presenter switch; end it where nothing can be kept."""
+    keep_settings_across_pages(title)
     st.set_page_config(page_title=f"{title} · DER", page_icon=":material/route:", layout="wide")
     with st.sidebar:
         for path, label, icon in PAGES:
@@ -46,7 +49,7 @@ def frame(title: str, summary: str = "") -> None:
         st.html(_PRESENTER_STYLE)
         with corner.popover("Pages", icon=":material/menu:", width="stretch"):
             for path, label, icon in PAGES:
-                st.page_link(path, label=label, icon=icon, query_params={"present": "true"})
+                st.page_link(path, label=label, icon=icon)
             st.button("Leave presenter view", key="frame_leave", on_click=_leave)
     if summary:
         st.markdown(summary)
@@ -59,14 +62,15 @@ def frame(title: str, summary: str = "") -> None:
 
 
 def _presenter_switch() -> bool:
+    """Draw the switch. It is not bound to the address: Streamlit drops a bound parameter that several pages share at every change of page."""
+    asked = news_in_address("present")
+    # Set in every run: what an address set in the first run would be lost on the way to another page, whose switch is another widget.
+    st.session_state["present"] = asked == "true" if asked is not None else bool(st.session_state.get("present"))
     with st.sidebar:
         presenting: bool = st.toggle(
-            "Presenter view",
-            key="present",
-            bind="query-params",
-            persist_state="session",
-            help="Larger type, no sidebar: readable from the last row.",
+            "Presenter view", key="present", persist_state="session", help="Larger type, no sidebar: readable from the last row."
         )
+    write_address("present", "true" if presenting else "")
     return presenting
 
 

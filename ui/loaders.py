@@ -29,6 +29,9 @@ from ui.home import DEMO_STORE, RecordingRef, run_store, store_file
 Stamp = tuple[tuple[int, int], ...]
 """Size and time of change of a file and of its write-ahead log; part of a cache key."""
 
+FreshEvaluations = dict[tuple[str, str], Evaluation]
+"""Comparisons by the place of the runs and the run's id."""
+
 State = tuple[int, ...]
 """What one recording of a file holds; part of the cache keys of all that is read from it."""
 
@@ -155,11 +158,10 @@ def run_evaluation(run_id: str) -> Evaluation | None:
     return None if ref is None else _evaluation(str(run_store().root), run_id, ref)
 
 
-def keep_evaluation(root: Path, run_id: str, evaluation: Evaluation) -> None:
+def keep_evaluation(waiting: FreshEvaluations, root: Path, run_id: str, evaluation: Evaluation) -> None:
     """Hand over the comparison with which a training ended, so that nobody has to make it again; only the newest waits to be asked for."""
-    fresh = _fresh_evaluations()
-    fresh.clear()
-    fresh[str(root), run_id] = evaluation
+    waiting.clear()
+    waiting[str(root), run_id] = evaluation
 
 
 def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
@@ -238,7 +240,7 @@ def _router(root: str, run_id: str) -> TrainedRouter:
 @st.cache_resource(max_entries=8, show_spinner="Comparing with every baseline")
 def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
     # No stamp: a run names its data by hash, so whatever else happens to the file changes nothing.
-    fresh = _fresh_evaluations().pop((root, run_id), None)
+    fresh = fresh_evaluations().pop((root, run_id), None)
     if fresh is not None:
         return fresh
     router, parts = run_router(run_id), run_parts(run_id, ref)
@@ -246,7 +248,8 @@ def _evaluation(root: str, run_id: str, ref: RecordingRef) -> Evaluation:
 
 
 @st.cache_resource
-def _fresh_evaluations() -> dict[tuple[str, str], Evaluation]:
+def fresh_evaluations() -> FreshEvaluations:
+    """Return where the comparison of the newest training waits; for `keep_evaluation`, which a job's thread calls."""
     return {}
 
 

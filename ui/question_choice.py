@@ -90,7 +90,14 @@ def _file() -> Asked | None:
     if upload is None:
         return None
     content = upload.getvalue()
-    samples, with_passage = _size(len(read_upload(upload.name, content)))
+    questions = read_upload(upload.name, content)
+    unanswered = sum(question.gold is None for question in questions)
+    if unanswered:
+        st.warning(
+            f"{unanswered:,} of the {len(questions):,} questions have no answer. They can be recorded, but no router can learn from the recording.",
+            icon=":material/help:",
+        )
+    samples, with_passage = _size(len(questions))
     load = partial(read_upload, upload.name, content, with_passage, samples)
     return Asked(_named(Path(_safe(upload.name)).stem, samples, with_passage), samples, load)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from der_core.jobs import JobSnapshot, JobState
 from der_core.recording.recorder import Progress, Summary
 from ui.parts import DASH, duration, number, plain, plain_sentence
-from ui.work import RECORDING, board, latest
+from ui.work import RECORDING, board, latest, whose
 
 _EVERY_S, _IDLE_S = 1.0, 5.0
 _PER_MINUTE = 60
@@ -55,7 +55,7 @@ def _draw_running(job: JobSnapshot) -> None:
         width="stretch",
         help="Ends after the call in flight; nothing that was recorded is lost.",
     )
-    st.caption(f"Running for {duration(job.elapsed_s)}, started in {job.owner}. It goes on when this page is left or closed.")
+    st.caption(f"Running for {duration(job.elapsed_s)}, {whose(job)}. It goes on when this page is left or closed.")
 
 
 def _draw_figures(job: JobSnapshot) -> None:

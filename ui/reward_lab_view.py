@@ -34,7 +34,7 @@ def draw_figures(figures: BestRoutes, t_max: int) -> None:
             f"The exact best routes for this reward on {figures.n:,} held-out questions. They know the gold answers: no route earns more "
             "under this reward on this recording, replies counted by their own word. They maximise the reward, not accuracy."
         )
-    with st.grid(5, min_column_width=_CARD_WIDTH):
+    with st.grid(5, min_column_width=type_size(_CARD_WIDTH)):
         interval, wrong_first = _interval(figures.interval), _interval(figures.wrong_first_interval)
         st.metric("Right", percent(figures.accuracy, 0), border=True, help=interval)
         st.metric("Cost", number(figures.cost), border=True, help="Mean per question, by the cost mode chosen.")

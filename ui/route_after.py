@@ -24,7 +24,7 @@ def draw_best(replay: Replay, experts: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge("oracle", icon=":material/diamond:", color="violet")
             st.caption("The exact best route for this run's reward. It knows the gold answer: a ceiling, not a competitor.")
-        st.markdown(f"{chain(best, experts)}: **{'right' if best.right else 'wrong'}**, because {best.stop_reason}.")
+        st.markdown(f"{chain(best, experts)}: **{'right' if best.right else 'wrong'}**. It ends because {best.stop_reason}.")
         lost = DASH if replay.value is None else number(best.value_lost(replay.value), 3)
         with st.grid(2, min_column_width=120):
             st.metric("Extra cost", number(best.cost_lost(replay.cost)), border=True, help=_COST_HELP)

@@ -78,7 +78,10 @@ def draw_live(run: Run) -> None:
 
 
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
-    st.pills("Examples", list(EXAMPLES), key="route_example", on_change=_take_example, wrap=True)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(":small[Examples]", width="content")
+        for name in EXAMPLES:
+            st.button(name, key=f"route_example_{name}", on_click=_take_example, args=(name,))
     with st.form("route_form", border=True):
         field, button = st.columns([5, 1], vertical_alignment="bottom")
         text = field.text_input(
@@ -90,8 +93,9 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
             placeholder="Is …?",
         )
         pressed = button.form_submit_button("Route it", icon=":material/send:", type="primary", width="stretch")
-        with st.expander("Passage, and how the route ends", icon=":material/tune:"):
-            text_from_address("route_passage", MAX_PASSAGE)
+        text_from_address("route_passage", MAX_PASSAGE)
+        given = bool(st.session_state.get("route_passage"))  # one that is sent along has to be seen
+        with st.expander("Passage, and how the route ends", icon=":material/tune:", expanded=given):
             passage = st.text_area(
                 "Passage the question is about (optional)", max_chars=MAX_PASSAGE, key="route_passage", persist_state="session", height=100
             )
@@ -126,10 +130,9 @@ def _choose_end(router: TrainedRouter) -> End:
     return next((end for end in GOLDLESS_ENDS if end == picked), usual)
 
 
-def _take_example() -> None:
-    example = EXAMPLES.get(st.session_state.get("route_example") or "")
-    if example is not None:
-        st.session_state["route_text"], st.session_state["route_passage"] = example.text, example.passage
+def _take_example(name: str) -> None:
+    example = EXAMPLES[name]
+    st.session_state["route_text"], st.session_state["route_passage"] = example.text, example.passage
 
 
 def _start(start: Callable[[], str]) -> None:

@@ -168,7 +168,7 @@ def _draw_verdict(gold: Label | None, label: Label) -> None:
 def _draw_end(scene: Scene, route: Route) -> None:
     answer = scene.answer or route.answer
     with st.container(border=True):
-        with st.grid(4, min_column_width=_CARD_WIDTH):
+        with st.grid(4, min_column_width=type_size(_CARD_WIDTH)):
             st.metric("Answer", answer.word.upper(), border=True)
             st.metric("Cost", number(route.cost), border=True, help="Sum over the calls, by the price list of the run.")
             st.metric("Seconds", duration(route.seconds), border=True, help="Standardised: tokens times the expert's own pace.")

@@ -113,3 +113,4 @@ def _delete(run_id: str) -> None:
 def _restore(run_id: str) -> None:
     if _carefully(lambda: run_store().restore(run_id)):
         st.session_state.pop(_UNDO, None)
+        st.session_state["run"] = run_id

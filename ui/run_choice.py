@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -32,7 +32,7 @@ def choose_runs(key: str, label: str, at_most: int) -> tuple[Run, ...]:
     """Draw the choice of up to `at_most` runs and return them in the order chosen; `?<key>=<id>,<id>` opens the page with those."""
     by_id = {run.id: run for run in runs()}
     names = run_names(tuple(by_id.values()))
-    _follow_address(key, by_id, at_most)
+    _follow_address(key, names, at_most)
     picked = st.multiselect(
         label,
         list(by_id),
@@ -54,13 +54,15 @@ def run_names(shown: Sequence[Run]) -> dict[str, str]:
     return {run.id: run.name if names.count(run.name) == 1 else f"{run.name} ({run.id})" for run in shown}
 
 
-def _follow_address(key: str, known: Collection[str], at_most: int) -> None:
+def _follow_address(key: str, names: Mapping[str, str], at_most: int) -> None:
     """Put the runs of a new address into the widget, and take out those that are gone; an address of its own making is no news."""
     address, wanted = news_in_address(key), st.session_state.get(key, [])
     if address is not None:
         wanted = address.split(_BETWEEN)
-        for gone in [run_id for run_id in dict.fromkeys(wanted) if run_id and run_id not in known][:at_most]:
+        for gone in [run_id for run_id in dict.fromkeys(wanted) if run_id and run_id not in names][:at_most]:
             warn_of_unknown("run", gone, "those that are")
-    found = [run_id for run_id in dict.fromkeys(wanted) if run_id in known][:at_most]
-    if found != st.session_state.get(key, []):
-        st.session_state[key] = found
+    found = [run_id for run_id in dict.fromkeys(wanted) if run_id in names][:at_most]
+    told = {run_id: names[run_id] for run_id in found}
+    if found != st.session_state.get(key, []) or told != st.session_state.get(f"{key}_told", told):
+        st.session_state[key] = found  # said anew where one has another name: the browser holds the old one
+    st.session_state[f"{key}_told"] = told

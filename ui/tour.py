@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from ui.route_readiness import run_to_use
+
 PARAMETER = "tour"
 _LAST = "tour_last"
 
@@ -19,6 +21,7 @@ class Stop:
     look: str
     label: str = ""
     address: tuple[tuple[str, str], ...] = ()
+    asks_experts: bool = False
 
     @property
     def name(self) -> str:
@@ -64,6 +67,7 @@ STOPS = (
         "Your turn: type a yes/no question, or take an example, and watch the experts answer it now. Nobody tells them what is right.",
         "A question of your own",
         (("route_source", "Your own question"),),
+        asks_experts=True,
     ),
 )
 
@@ -92,7 +96,11 @@ def _arrive(number: int) -> None:
     """Open a stop as its address says, once: an address alone cannot, where a default in it does not replace what the page remembers."""
     if st.session_state.get(_LAST) != number:
         st.session_state[_LAST] = number
-        st.session_state.update(dict(STOPS[number - 1].address))
+        stop = STOPS[number - 1]
+        st.session_state.update(dict(stop.address))
+        usable = run_to_use() if stop.asks_experts else None
+        if usable is not None:
+            st.session_state["run"] = usable.id
 
 
 def current_stop(asked: str, title: str) -> int | None:

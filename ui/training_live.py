@@ -8,9 +8,10 @@ import streamlit as st
 from der_core.jobs import JobSnapshot, JobState
 from ui.charts_training import CURVES, TEXT_SIZE, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
 from ui.parts import DASH, duration, number, percent, plain, plain_sentence, table_behind, type_size
-from ui.work import COMPARING, TRAINING, TrainingPlan, board, latest, this_tab
+from ui.work import COMPARING, TRAINING, TrainingPlan, board, latest, whose
 
 REFRESH_S, IDLE_S = 1.0, 5.0
+_CARD_WIDTH = 150
 _CHART_HEIGHTS = 21
 """Height of a chart in heights of its type."""
 _BADGES: dict[JobState, tuple[str, str, str]] = {
@@ -38,11 +39,6 @@ def is_training() -> bool:
     """Return whether a training is going on, in whichever tab it was started."""
     job = latest(TRAINING)
     return job is not None and job.state.active
-
-
-def whose(job: JobSnapshot) -> str:
-    """Return in words where a job was started. A tab that was reloaded is another one."""
-    return "started in this tab" if job.owner == this_tab() else "started in another tab"
 
 
 def _draw(was_active: bool) -> None:
@@ -111,4 +107,13 @@ def _draw_card(frame: pd.DataFrame, curve: Curve) -> None:
     known = frame[curve.column].dropna().tolist()
     unit = " %" if curve.column.endswith("%") else ""
     value = f"{number(known[-1], curve.digits)}{unit}" if known else DASH
-    st.metric(curve.title, value, border=True, width=150, chart_data=known or None, chart_type="area", delta_color="off", help=curve.unit)
+    st.metric(
+        curve.title,
+        value,
+        border=True,
+        width=type_size(_CARD_WIDTH),
+        chart_data=known or None,
+        chart_type="area",
+        delta_color="off",
+        help=curve.unit,
+    )

@@ -26,7 +26,7 @@ from der_core.routing.trained import TrainedRouter, TrainingProgress
 from der_core.training_process import TrainingOrder, TrainingProcess
 from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
-from ui.loaders import keep_evaluation, load, open_store, text_encoder
+from ui.loaders import fresh_evaluations, keep_evaluation, load, open_store, text_encoder
 
 TRAINING, RECORDING, ENCODING = "training", "recording", "encoding"
 
@@ -65,6 +65,11 @@ def this_tab() -> str:
     return name
 
 
+def whose(job: JobSnapshot) -> str:
+    """Return in words where a job was started. A tab that was reloaded is another one."""
+    return "started in this tab" if job.owner == this_tab() else "started in another tab"
+
+
 def start_training(
     ref: RecordingRef, config: TrainConfig, name: str, created_utc: str, owner: str, experts: Sequence[str] | None = None
 ) -> str:
@@ -73,7 +78,7 @@ def start_training(
     It ends as a run whose id is the job's result; stopped early it keeps what was learned, None before the first update.
     """
     table, encoder = load(ref, experts), text_encoder(ref, config.encoder)
-    folder = run_store()
+    folder, waiting = run_store(), fresh_evaluations()
     splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 
     def work(job: JobHandle) -> str | None:
@@ -93,7 +98,7 @@ def start_training(
         if outcome is None:
             return None
         run_id = folder.save(outcome.router, outcome.report, name).id
-        keep_evaluation(folder.root, run_id, outcome.evaluation)
+        keep_evaluation(waiting, folder.root, run_id, outcome.evaluation)
         return run_id
 
     return board().start(TRAINING, f"Training “{name}”", work, owner)

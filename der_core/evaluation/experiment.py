@@ -85,7 +85,7 @@ def cut(table: Table, splits: Splits) -> Parts:
     rows = [table.rows_of([i for i in ids if i in known]) for ids in (splits.train, splits.validation, splits.test)]
     if any(len(part) == 0 for part in rows):
         raise SettingsError(
-            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. Record more, or change the sizes."
+            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. Record more questions, or divide them otherwise."
         )
     return Parts(splits, *(table.subset(part) for part in rows))
 

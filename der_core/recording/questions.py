@@ -63,7 +63,7 @@ def load_questions(
     """
     questions = tuple(_without_passage(question) for question in _read(source, split)) if not with_passage else _read(source, split)
     if not questions:
-        raise QuestionsError(f"{source} holds no questions. {CHOICES}")
+        raise QuestionsError(f"{source} holds no questions. Put one on each line, or choose another source.")
     if limit is None:
         return questions
     if limit < 1:

@@ -314,7 +314,7 @@ def test_names_of_experts_are_shown_not_drawn(empty_home: Home, ollama: OllamaSe
     spec = ExpertSpec("a![x](//evil/x.png)", "ollama", "smollm2:135m", host=ollama.url)
     ollama.fail("hung")
     job_id = start_trial(spec, Question("q", "Is it?"), Label.NONE, AskOptions(retries=0), "tab")
-    assert r"Asking a\!\[x\](//evil/x.png) (tab)" in words(opened(ollama.url))
+    assert r"Asking a\!\[x\](//evil/x.png) (started in another tab)" in words(opened(ollama.url))
     board().stop(job_id)
     board().wait(job_id, 10)
     ollama.fail("hung", times=0)

@@ -392,9 +392,14 @@ def test_an_empty_question_asks_nobody(trained_home: Home, answering: Answering)
 
 def test_an_example_fills_the_fields(trained_home: Home, answering: Answering) -> None:
     app = own_page(trained_home)
-    app.pills("route_example").set_value("Ferry").run()
+    app.button("route_example_Ferry").click().run()
     assert app.text_input("route_text").value == EXAMPLES["Ferry"].text
     assert app.text_area("route_passage").value == EXAMPLES["Ferry"].passage
+    expander = next(box for box in app.expander if box.label.startswith("Passage, and"))
+    assert expander.proto.expanded, "a passage that is sent along can be seen"
+    app.text_input("route_text").set_value("Is 7 prime?").run()
+    app.button("route_example_Ferry").click().run()
+    assert app.text_input("route_text").value == EXAMPLES["Ferry"].text
 
 
 def test_a_passage_is_in_the_address_while_it_is_short(trained_home: Home, answering: Answering) -> None:
@@ -568,6 +573,13 @@ def test_another_run_whose_experts_answer_is_offered_and_taken(part_home: Home, 
     assert not app.exception and app.query_params["run"] == part_home.run_id
     assert not app.warning and USE not in labels(app)
     assert "cheap and dear answer, in Ollama. Small models err: cheap has less than a billion parameters" in words(app)
+
+
+def test_the_last_stop_of_the_tour_takes_a_run_whose_experts_answer_here(part_home: Home, here: set[str]) -> None:
+    here |= {"cheap", "dear"}
+    app = open_page(PAGE, tour="6", route_source=OWN)
+    assert not app.exception and app.query_params["run"] == part_home.run_id
+    assert not app.warning and "Tour, 6 of 6" in words(app)
 
 
 def test_without_such_a_run_train_opens_with_the_experts_that_answer(trained_home: Home, here: set[str]) -> None:

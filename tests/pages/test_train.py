@@ -22,6 +22,7 @@ from der_core.evaluation.report import Json
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
+from der_core.records import Label, Question
 from der_core.routing.reward import describe_preference
 from der_core.routing.trained import CurvePoint, TrainedRouter
 from der_core.training_process import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
@@ -93,6 +94,26 @@ def test_a_recording_without_a_complete_question_is_told_and_cannot_be_trained_o
     assert not app.exception
     assert "has no complete question" in app.error[0].value
     assert app.button(key="train_start").disabled
+
+
+@pytest.mark.parametrize(
+    ("questions", "told"),
+    [
+        (
+            make_questions(12, gold=[Label.NONE] * 3 + [Label.YES] * 9),
+            "3 questions of few have no answer, and a router learns from answers",
+        ),
+        (make_questions(1), "each needs at least one. Record more questions"),
+    ],
+    ids=["unanswered", "too few"],
+)
+def test_what_cannot_be_learned_from_is_told_and_not_offered(empty_home: Home, questions: tuple[Question, ...], told: str) -> None:
+    with Store.open(empty_home.store) as store:
+        record(store, "few", questions, {expert.spec.name: [expert] for expert in made_up_experts()})
+    app = open_page(PAGE)
+    assert not app.exception and app.button(key="train_start").disabled
+    assert told in app.error[0].value
+    assert "Go on with this recording" in [link.label for link in app.page_link]
 
 
 def test_a_recording_can_be_trained_on_and_the_page_says_what_is_learned_from(recorded_home: Home) -> None:
