@@ -193,7 +193,7 @@ def test_a_broken_upload_names_its_line(empty_home: Home) -> None:
 
 
 def test_questions_without_an_answer_are_told_before_they_are_recorded(empty_home: Home) -> None:
-    app = opened(record_questions="Own file")
+    app = opened(record_questions="file")
     app.file_uploader(key="record_file").upload("q.csv", b"question,answer\nis it so,yes\nis it not,\n").run()
     assert "1 of the 2 questions have no answer" in app.warning[0].value
 
