@@ -42,7 +42,7 @@ def draw_recorded(run: Run) -> None:
 def _choose(stage: Stage) -> tuple[str, str]:
     titles = {question.id: f"{question.text[:_LONGEST_TITLE]}  ({question.id})" for question in stage.questions}
     rows = stage.rows
-    left, middle, right = st.columns([6, 2, 4], vertical_alignment="bottom")
+    left, middle, right = st.columns([11, 5, 8], vertical_alignment="bottom")
     with left:
         question_id = choose_by_id(
             "question", "held-out question", f"Question ({len(titles)} held out: no router learned from them)", titles
