@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -81,7 +82,13 @@ def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int, text_size: 
         "color": EXPERTS[0],
     }
     base = _base(curve.title, curve.unit, total_steps, text_size)
-    return {**base, "dataset": {"source": frame[[STEPS, curve.column]]}, "series": [line]}
+    return {**base, "dataset": _dataset(frame, [STEPS, curve.column]), "series": [line]}
+
+
+def _dataset(frame: pd.DataFrame, columns: Sequence[str]) -> Option:
+    """Return columns as plain rows: a live chart is sent every second, and a table each would cost more than the points in it."""
+    rows = frame[[*columns]].to_numpy().tolist()
+    return {"dimensions": [*columns], "source": [[None if math.isnan(figure) else figure for figure in row] for row in rows]}
 
 
 def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int, text_size: int = TEXT_SIZE) -> Option:
@@ -106,7 +113,7 @@ def shares_chart(frame: pd.DataFrame, experts: Sequence[str], total_steps: int, 
     return {
         **option,
         "legend": {"bottom": 0, "left": 0, "icon": "roundRect", "itemWidth": 12, "itemGap": 8, "textStyle": {"fontSize": text_size}},
-        "dataset": {"source": frame[[STEPS, *columns]]},
+        "dataset": _dataset(frame, [STEPS, *columns]),
         "series": areas,
     }
 
@@ -147,17 +154,18 @@ def _base(title: str, unit: str, total_steps: int, text_size: int) -> Option:
         "grid": {"left": 4, "right": 24, "top": 26 + 3 * text_size, "bottom": 2 + 3 * text_size, "containLabel": True},
         "xAxis": {**steps_axis(3, text_size), "max": total_steps},
         "yAxis": {"type": "value", "scale": True, "splitNumber": 3, "axisLabel": text},
-        "animationDurationUpdate": 400,
+        "animation": False,  # a second of training brings another point, and six curves in motion keep the browser from the sliders
     }
 
 
 def curve_alt(frame: pd.DataFrame, curve: Curve) -> str:
     """Return in words where a curve began and where it is."""
-    known = frame[[STEPS, curve.column]].dropna()
-    if known.empty:
+    pairs = zip(frame[STEPS].tolist(), frame[curve.column].tolist(), strict=True)
+    known = [(steps, figure) for steps, figure in pairs if not math.isnan(figure)]
+    if not known:
         return f"{curve.title}, {curve.unit}: nothing yet"
-    first, last = known[curve.column].iloc[0], known[curve.column].iloc[-1]
-    return f"{curve.title}, {curve.unit}: from {first:.{curve.digits}f} to {last:.{curve.digits}f} after {known[STEPS].iloc[-1]:,.0f} steps"
+    (_, first), (steps, last) = known[0], known[-1]
+    return f"{curve.title}, {curve.unit}: from {first:.{curve.digits}f} to {last:.{curve.digits}f} after {steps:,.0f} steps"
 
 
 def shares_alt(frame: pd.DataFrame, experts: Sequence[str]) -> str:

@@ -120,9 +120,15 @@ def type_size(usual: int) -> int:
     return round(usual * _PRESENTER_SCALE) if st.session_state.get("present") else usual
 
 
-def table_behind(frame: pd.DataFrame, name: str, title: str = "Table behind this chart") -> None:
-    """Offer the table behind a chart, to look at and to download as CSV; `name` is the file's stem."""
-    with st.expander(title, icon=":material/table:"):
+def table_behind(frame: pd.DataFrame, name: str, title: str = "Table behind this chart", *, when_opened: bool = False) -> None:
+    """Offer the table behind a chart, to look at and to download as CSV; `name` is the file's stem.
+
+    `when_opened` draws it only for who opens it: for charts that are drawn anew all the time.
+    """
+    box = st.expander(title, icon=":material/table:", key=f"table_{name}", on_change="rerun" if when_opened else "ignore")
+    if when_opened and not box.open:
+        return
+    with box:
         st.dataframe(frame, hide_index=True, width="stretch")
         st.download_button(
             "Download CSV",

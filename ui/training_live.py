@@ -100,7 +100,7 @@ def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
         for place, (field, option, alt) in zip(st.columns(2), charts[row : row + 2], strict=False):
             place.echarts_chart(option, key=f"train_{field}", alt=alt, height=_CHART_HEIGHTS * text_size)
     st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores.")
-    table_behind(frame, "training_curves", "Table behind these curves")
+    table_behind(frame, "training_curves", "Table behind these curves", when_opened=True)
 
 
 def _draw_card(frame: pd.DataFrame, curve: Curve) -> None:
@@ -112,8 +112,6 @@ def _draw_card(frame: pd.DataFrame, curve: Curve) -> None:
         value,
         border=True,
         width=type_size(_CARD_WIDTH),
-        chart_data=known or None,
-        chart_type="area",
         delta_color="off",
         help=curve.unit,
     )

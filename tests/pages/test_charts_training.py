@@ -66,7 +66,8 @@ def test_every_chart_has_a_title_a_unit_hover_and_axes_of_its_own(curve) -> None
     assert option["tooltip"]["trigger"] == "axis"
     assert (option["xAxis"]["name"], option["xAxis"]["max"]) == (STEPS, 500)
     assert option["series"][0]["encode"] == {"x": STEPS, "y": curve.column}
-    assert curve.column in option["dataset"]["source"].columns
+    assert option["dataset"]["dimensions"] == [STEPS, curve.column]
+    assert [row[0] for row in option["dataset"]["source"]] == [point.steps for point in POINTS]
 
 
 def test_words_tell_where_a_curve_went() -> None:
