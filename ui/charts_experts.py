@@ -111,16 +111,18 @@ def accuracy_chart(figures: Sequence[ExpertFigures], majority: float, text_size:
 def _named_points(frame: pd.DataFrame, text_size: int) -> list[Option]:
     """One item an expert, its name where it covers neither another name nor a point."""
     kind, places = Type(text_size), _places(frame, text_size)
+    ends = [_places(frame, text_size, column) for column in ("95 % from", "95 % to")]
     obstacles = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
+    obstacles += [(x - _MARK, low, x + _MARK, high) for (x, low), (_, high) in zip(*ends, strict=True)]
     spots = place_labels(places, list(frame["Expert"]), obstacles, (0, 0, _WIDTHS * text_size, _HEIGHTS * text_size), kind)
     style = {"show": True, "formatter": "{b}", "fontSize": text_size, "fontWeight": "bold"}
     rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
     return [{"name": row[0], "value": row, "label": {**style, **spot.label(kind)}} for row, spot in zip(rows, spots, strict=True)]
 
 
-def _places(frame: pd.DataFrame, text_size: int) -> list[tuple[float, float]]:
-    """About where the points lie on a chart of the usual size, in pixels from the lower left."""
-    seconds, shares = frame["Median s"].fillna(0.0), frame["Right %"].fillna(0.0)
+def _places(frame: pd.DataFrame, text_size: int, column: str = "Right %") -> list[tuple[float, float]]:
+    """About where the shares of a column lie on a chart of the usual size, in pixels from the lower left."""
+    seconds, shares = frame["Median s"].fillna(0.0), frame[column].fillna(0.0)
     low, high = frame["95 % from"].min(), frame["95 % to"].max()
     across = _WIDTHS * text_size * seconds / max(_ROOM * seconds.max(), 1e-9)
     up = _HEIGHTS * text_size * (shares - low) / max(high - low, 1e-9)
