@@ -85,6 +85,7 @@ class TrainingProcess:
         self._starting, self._running = threading.Lock(), threading.Lock()
         self._numbers = itertools.count(1)
         self._worker: _Worker | None = None
+        atexit.register(self.close)
 
     @property
     def pid(self) -> int | None:
@@ -134,8 +135,6 @@ class TrainingProcess:
 
     def _ready_worker(self) -> _Worker:
         with self._starting:
-            if self._worker is None:
-                atexit.register(self.close)
             if self._worker is None or not self._worker.is_alive:
                 self._worker = _Worker()
             return self._worker

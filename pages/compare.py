@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import CostMode
+from ui.address_choice import choose_segment
 from ui.compare_questions import draw_questions
 from ui.compare_subject import Subject, choose_subject, frontier_of, open_routes
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
@@ -17,20 +18,12 @@ VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE]
 
 def choose_axes(subject: Subject, cost: DeltaGenerator, switches: DeltaGenerator) -> tuple[CostMode, bool, bool]:
     """Draw the choices of the chart and return the cost mode, whether oracles are shown, and whether cost is on a log scale."""
-    picked = cost.segmented_control(
-        "Cost",
-        subject.cost_modes,
-        default=subject.comparison.cost_mode,
-        required=True,
-        key="compare_cost",
-        bind="query-params",
-        persist_state="session",
-        help="What a call is charged: computing time, time over the expert's own median, tokens, parameters, or time on the clock.",
-        wrap=True,
-    )
+    help_text = "What a call is charged: computing time, time over the expert's own median, tokens, parameters, or time on the clock."
+    with cost:
+        mode = choose_segment("Cost", subject.cost_modes, subject.comparison.cost_mode, "compare_cost", help=help_text)
     oracles = switches.toggle("Show oracles", value=True, key="compare_oracles", bind="query-params", persist_state="session")
     log_cost = switches.toggle("Log scale", key="compare_log", bind="query-params", persist_state="session")
-    return (picked if picked in subject.cost_modes else subject.comparison.cost_mode), oracles, log_cost
+    return mode, oracles, log_cost
 
 
 frame(
@@ -44,17 +37,7 @@ mode, oracles, log_cost = choose_axes(subject, cost_place, switch_place)
 frontier = frontier_of(subject, mode)
 draw_frontier(subject, frontier, oracles=oracles, log_cost=log_cost)
 
-view = st.segmented_control(
-    "View",
-    VIEWS,
-    default=RANKING,
-    required=True,
-    key="compare_view",
-    bind="query-params",
-    persist_state="session",
-    label_visibility="collapsed",
-    wrap=True,
-)
+view = choose_segment("View", VIEWS, RANKING, "compare_view", label_visibility="collapsed")
 if view in (QUESTIONS, ROUTES):
     open_routes(subject)
 if view == QUESTIONS:

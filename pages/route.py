@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
+from ui.address_choice import choose_segment
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.frame import frame
@@ -22,18 +23,7 @@ with left:
 if run is None:
     stop_with("No router has been trained yet, so there is nothing to route with.", "pages/train.py", "Train a router")
 with right:
-    source = st.segmented_control(
-        "Question",
-        SOURCES,
-        default=SOURCES[0],
-        required=True,
-        key="route_source",
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-        width="stretch",
-        wrap=True,
-    )
+    source = choose_segment("Question", SOURCES, SOURCES[0], "route_source", label_visibility="collapsed", width="stretch")
 try:
     if source == SOURCES[1]:
         draw_live(run)

@@ -14,7 +14,7 @@ from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
 from ui.frame import frame
 from ui.home import RecordingRef
-from ui.loaders import load, recorded_experts, stamp
+from ui.loaders import load, recorded_experts, state_of
 from ui.parts import notice, plain, stop_with
 from ui.recording_choice import choose_part, choose_recording
 from ui.settings import suggested_name, train_settings
@@ -32,9 +32,10 @@ def show_preference(config: TrainConfig) -> None:
     st.markdown(f"{icon} {describe_preference(*chosen)}")
 
 
-def read_table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
-    """Return the recording of the chosen experts, or say why it cannot be trained on yet."""
-    if not experts and recorded_experts(ref):
+def describe_data(ref: RecordingRef, experts: Sequence[str]) -> str | None:
+    """Return in a sentence what the chosen experts' recording holds; None where it cannot be trained on, with the reason on the page."""
+    recorded = recorded_experts(ref)
+    if not experts and recorded:
         st.warning("Choose at least one expert that the router may ask.", icon=":material/groups:")
         return None
     try:
@@ -44,18 +45,16 @@ def read_table(ref: RecordingRef, experts: Sequence[str]) -> Table | None:
             raise SettingsError(
                 f"{unanswered:,} questions of {ref.title} have no answer, and a router learns from answers. Record others, or choose another recording."
             )
-        describe_parts(ref, table)
+        n_training, n_validation, n_test = part_sizes((ref, state_of(ref), *experts), table)
     except DerError as error:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
-    return table
-
-
-def describe_parts(ref: RecordingRef, table: Table) -> str:
-    """Return how many questions are for learning, for choosing and for the comparison; SettingsError where they cannot be divided."""
-    n_training, n_validation, n_test = part_sizes((ref, stamp(ref.file), tuple(spec.name for spec in table.experts)), table)
-    return f"{n_training:,} to learn from, {n_validation:,} to choose thresholds by, {n_test:,} held out for the comparison."
+    whole = f" of its {len(recorded)}" if table.n_experts < len(recorded) else ""
+    return (
+        f"{plain(ref.title)}, {table.n_experts}{whole} experts, {table.n_questions:,} recorded questions: {n_training:,} to learn from, "
+        f"{n_validation:,} to choose thresholds by, {n_test:,} held out for the comparison."
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -102,19 +101,18 @@ n_recorded = len(recorded_experts(ref))
 is_part = 0 < len(experts) < n_recorded
 with stage:
     show_preference(config)
-    table = read_table(ref, experts)
+    told = describe_data(ref, experts)
     busy = is_training()
     name_place, button_place = st.columns([3, 2], vertical_alignment="bottom")
     with name_place:
         name = choose_name(suggested_name(config) + (f", {len(experts)} of {n_recorded} experts" if is_part else ""))
     pressed = button_place.button(
-        "Train", key="train_start", type="primary", icon=":material/play_arrow:", disabled=busy or table is None, width="stretch"
+        "Train", key="train_start", type="primary", icon=":material/play_arrow:", disabled=busy or told is None, width="stretch"
     )
     if busy:
         st.caption("One training at a time: this one has to end or be stopped before the next.")
-    elif table is not None:
-        experts_told = f"{table.n_experts}{f' of its {n_recorded}' if is_part else ''} experts"
-        st.caption(f"{plain(ref.title)}, {experts_told}, {table.n_questions:,} recorded questions: {describe_parts(ref, table)}")
+    elif told is not None:
+        st.caption(told)
     if pressed and not busy:
         start(ref, experts, config, name)
     result_place = st.container()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from ui.history import came_by_history
 from ui.parts import plain
 
+T = TypeVar("T")
 _LONGEST = 80
 _IN_FLIGHT_S = 3.0
 """A browser that is busy may for so long send along the address that this page has replaced already."""
@@ -39,6 +41,14 @@ def choose_by_id(key: str, noun: str, label: str, titles: Mapping[str, str], def
     st.session_state[f"{key}_told"] = (chosen, titles[chosen])
     write_address(key, chosen)
     return chosen
+
+
+def choose_segment(label: str, options: Sequence[T], default: T, key: str, **more: Any) -> T:  # Any: what a segmented control takes
+    """Draw the choice of one among a few side by side, kept in the address, and return it; `default` for what an address asks that is none."""
+    picked = st.segmented_control(
+        label, options, default=default, required=True, key=key, bind="query-params", persist_state="session", wrap=True, **more
+    )
+    return next((one for one in options if one == picked), default)
 
 
 def news_in_address(key: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect
-from ui.label_places import Type, place_labels
+from ui.label_places import Type, boxes_around, place_labels
 from ui.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
@@ -112,8 +112,8 @@ def _named_points(frame: pd.DataFrame, text_size: int) -> list[Option]:
     """One item an expert, its name where it covers neither another name nor a point."""
     kind, places = Type(text_size), _places(frame, text_size)
     ends = [_places(frame, text_size, column) for column in ("95 % from", "95 % to")]
-    obstacles = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in places]
-    obstacles += [(x - _MARK, low, x + _MARK, high) for (x, low), (_, high) in zip(*ends, strict=True)]
+    intervals = [(x - _MARK, low, x + _MARK, high) for (x, low), (_, high) in zip(*ends, strict=True)]
+    obstacles = [*boxes_around(places, _MARK), *intervals]
     spots = place_labels(places, list(frame["Expert"]), obstacles, (0, 0, _WIDTHS * text_size, _HEIGHTS * text_size), kind)
     style = {"show": True, "formatter": "{b}", "fontSize": text_size, "fontWeight": "bold"}
     rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()

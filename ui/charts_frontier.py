@@ -14,7 +14,7 @@ from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import Frontier, FrontierIntervals
 from der_core.evaluation.statistics import Interval
-from ui.label_places import Box, Type, place_labels
+from ui.label_places import Box, Type, boxes_around, place_labels
 from ui.palette import QUIET, expert_colour
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ class _Scale:
 
     def obstacles(self) -> list[Box]:
         """The marks and the intervals through them."""
-        marks = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in map(self.point, self._shown)]
+        marks = boxes_around(map(self.point, self._shown), _MARK)
         bars = [(self._across(row) - 1, self._up(row.low), self._across(row) + 1, self._up(row.high)) for row in self._shown]
         return [*marks, *bars]
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from der_core.evaluation.answers import Answer
+from ui.address_choice import choose_segment
 from ui.charts_frontier import kind
 from ui.compare_subject import ALONE, Subject, answers_of, choose_router, chosen_answers, pair_of
 from ui.parts import empty_state, plain, points, show_text, with_interval
@@ -65,16 +66,8 @@ def _choose_routers(subject: Subject) -> tuple[str, str]:
 def _choose_filter(subject: Subject, router: str) -> tuple[str, list[str]]:
     kinds = sorted({answer.kind for answer in answers_of(subject, router)} - {""})
     left, right = st.columns(2)
-    outcome = left.segmented_control(
-        "Questions that it got",
-        _OUTCOMES,
-        default="All",
-        required=True,
-        key="compare_outcome",
-        bind="query-params",
-        persist_state="session",
-        wrap=True,
-    )
+    with left:
+        outcome = choose_segment("Questions that it got", _OUTCOMES, "All", "compare_outcome")
     picked: list[str] = []
     if kinds:
         picked = right.multiselect(

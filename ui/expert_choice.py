@@ -14,6 +14,7 @@ from der_core.experts import ollama, openai_compatible
 from der_core.experts.hosts import check_host
 from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool, parse_experts
 from der_core.experts.weights import GgufFiles, installed_weights
+from ui.address_choice import choose_segment
 from ui.home import allow_remote, gguf_folder, models_folder
 from ui.parts import notice
 
@@ -45,18 +46,7 @@ _ABOUT = {
 def choose_experts() -> tuple[ExpertSpec, ...]:
     """Draw the choice and return the experts chosen; none, with the reason on the page, where it makes no sense."""
     usual = usual_source()
-    picked = st.segmented_control(
-        "Experts from",
-        list(SOURCES),
-        default=usual,
-        required=True,
-        format_func=SOURCES.__getitem__,
-        key="experts_source",
-        wrap=True,
-        bind="query-params",
-        persist_state="session",
-    )
-    source = picked if picked in SOURCES else usual
+    source = choose_segment("Experts from", list(SOURCES), usual, "experts_source", format_func=SOURCES.__getitem__)
     st.caption(_about(source))
     try:
         specs = _chosen(source)

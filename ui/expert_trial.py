@@ -14,6 +14,7 @@ from der_core.errors import DerError, JobBusy
 from der_core.experts.opening import open_experts
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.records import Label, Question, Reply
+from ui.address_choice import choose_segment
 from ui.home import allow_remote
 from ui.parts import duration, notice, number, plain, plain_sentence, show_text
 from ui.work import board, latest, this_tab, whose
@@ -61,21 +62,11 @@ def draw_trial(specs: Sequence[ExpertSpec]) -> None:
             persist_state="session",
         )
         passage = st.text_area("Passage (optional)", max_chars=MAX_PASSAGE, key="experts_passage", height=100, persist_state="session")
-        word = st.segmented_control(
-            "Who answered before",
-            list(PREVIOUS),
-            default="none",
-            required=True,
-            format_func=PREVIOUS.__getitem__,
-            key="experts_previous",
-            bind="query-params",
-            persist_state="session",
-            wrap=True,
-        )
+        word = choose_segment("Who answered before", list(PREVIOUS), "none", "experts_previous", format_func=PREVIOUS.__getitem__)
         asked = st.form_submit_button("Ask", icon=":material/send:", type="primary", disabled=not by_name)
     if asked and name in by_name:
         question = Question("tried", (text or "").strip()[:MAX_QUESTION], (passage or "").strip()[:MAX_PASSAGE] or None)
-        _start(by_name[name], question, Label[word.upper()] if word in PREVIOUS else Label.NONE)
+        _start(by_name[name], question, Label[word.upper()])
     job = latest(TRY)
     is_waiting = job is not None and job.state.active
     st.fragment(_draw_job, run_every=1.0 if is_waiting else None)(is_waiting)

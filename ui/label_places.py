@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ui.palette import QUIET
@@ -73,6 +73,11 @@ SPOTS = (
     Spot(0, -1, 1),
 )
 """Preferred first: beside the point, because intervals run up and down through it."""
+
+
+def boxes_around(points: Iterable[tuple[float, float]], half: float) -> list[Box]:
+    """Return what marks at these points cover, each reaching `half` to every side."""
+    return [(x - half, y - half, x + half, y + half) for x, y in points]
 
 
 def place_labels(

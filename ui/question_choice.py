@@ -14,6 +14,7 @@ import streamlit as st
 from der_core.errors import DerError, QuestionsError
 from der_core.recording.questions import load_questions
 from der_core.records import Question
+from ui.address_choice import choose_segment
 from ui.parts import notice
 
 SOURCES = {"bundled": "Bundled set", "boolq": "BoolQ", "file": "Own file"}
@@ -40,18 +41,7 @@ class Asked:
 
 def choose_questions() -> Asked | None:
     """Draw the choice and return it; None, with the reason on the page, where there are none."""
-    picked = st.segmented_control(
-        "Questions from",
-        list(SOURCES),
-        default="bundled",
-        required=True,
-        format_func=SOURCES.__getitem__,
-        key="record_questions",
-        bind="query-params",
-        persist_state="session",
-        wrap=True,
-    )
-    source = picked if picked in SOURCES else "bundled"
+    source = choose_segment("Questions from", list(SOURCES), "bundled", "record_questions", format_func=SOURCES.__getitem__)
     st.caption(_ABOUT[source])
     try:
         return {"bundled": _bundled, "boolq": _boolq, "file": _file}[source]()
@@ -69,17 +59,7 @@ def _bundled() -> Asked:
 
 
 def _boolq() -> Asked:
-    picked = st.segmented_control(
-        "Split",
-        list(BOOLQ_SIZES),
-        default="validation",
-        required=True,
-        key="record_split",
-        bind="query-params",
-        persist_state="session",
-        wrap=True,
-    )
-    split = picked if picked in BOOLQ_SIZES else "validation"
+    split = choose_segment("Split", list(BOOLQ_SIZES), "validation", "record_split")
     samples, with_passage = _size(BOOLQ_SIZES[split])
     load = partial(load_questions, "boolq", split=split, with_passage=with_passage, limit=samples)
     return Asked(_named(f"boolq-{split}", samples, with_passage), samples, load)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
+from der_core.evaluation.provenance import Meta, commands_of
 from der_core.recording.store import RecordingInfo
 from ui.home import RecordingRef
 from ui.loaders import recording_info
 from ui.parts import plain, show_text
-
-Meta = Mapping[str, Any]  # Any: a JSON object, as the file holds it
 
 
 def draw_provenance(ref: RecordingRef) -> None:
@@ -32,13 +29,6 @@ def provenance(info: RecordingInfo) -> str:
     """Return in one line when and on which machine a recording was made."""
     begun = datetime.fromtimestamp(info.created_utc, UTC)
     return " · ".join(part for part in (f"Begun on {begun:%Y-%m-%d}", _machine(info.meta)) if part) + "."
-
-
-def commands_of(meta: Meta) -> list[str]:
-    """Return the commands by which a recording was made, in the order of their first use."""
-    told = meta.get("commands")
-    commands = told if isinstance(told, list) and told else [meta.get("command")]
-    return [command for command in commands if isinstance(command, str)]
 
 
 def _machine(meta: Meta) -> str:

@@ -9,6 +9,7 @@ from der_core.evaluation.reward_lab import BestRoutes, Weight
 from der_core.evaluation.statistics import Interval
 from der_core.routing.reward import describe_preference, order_returns, prefers_right_at_once
 from ui import charts_reward as charts
+from ui.address_choice import choose_segment
 from ui.home import RecordingRef
 from ui.parts import number, percent, table_behind, type_size
 from ui.reward_lab import BETAS, GAMMAS, SETTINGS, WEIGHTS, lab_curve, lab_orders, present
@@ -103,10 +104,7 @@ def _draw_likings(config: TrainConfig) -> None:
 
 def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
     """Draw the exact best routes over one weight."""
-    picked = st.segmented_control(
-        "Curve over", WEIGHTS, default="beta", required=True, key="lab_weight", bind="query-params", persist_state="session", wrap=True
-    )
-    weight: Weight = next((one for one in WEIGHTS if one == picked), "beta")
+    weight: Weight = choose_segment("Curve over", WEIGHTS, "beta", "lab_weight")
     values, points = zip(*lab_curve(ref, config, weight), strict=True)
     frame, text_size = charts.sweep_frame(weight, values, points), type_size(charts.TEXT_SIZE)
     st.echarts_chart(

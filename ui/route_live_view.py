@@ -16,7 +16,7 @@ from der_core.jobs import JobSnapshot, JobState
 from der_core.records import Question, Route, Step
 from der_core.routing.live import Decision
 from der_core.routing.trained import TrainedRouter
-from ui.address_choice import text_from_address, text_to_address
+from ui.address_choice import choose_segment, text_from_address, text_to_address
 from ui.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.loaders import run_router
 from ui.parts import duration, notice, plain, plain_sentence
@@ -115,19 +115,14 @@ def _choose_end(router: TrainedRouter) -> End:
     if router.config.episode.end != "gold":
         st.caption(f"The route ends as the router was trained to: {_END_WORDS[usual]}.")
         return usual
-    picked = st.segmented_control(
+    return choose_segment(
         "The route ends when",
-        list(GOLDLESS_ENDS),
-        default=usual,
-        required=True,
+        GOLDLESS_ENDS,
+        usual,
+        "route_end",
         format_func=_END_WORDS.__getitem__,
-        key="route_end",
-        bind="query-params",
-        persist_state="session",
         help="This router learned to end on the gold answer, which nobody knows of a typed question.",
-        wrap=True,
     )
-    return next((end for end in GOLDLESS_ENDS if end == picked), usual)
 
 
 def _take_example(name: str) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui.route_readiness import run_to_use
-
 PARAMETER = "tour"
 _LAST = "tour_last"
 
@@ -98,9 +96,16 @@ def _arrive(number: int) -> None:
         st.session_state[_LAST] = number
         stop = STOPS[number - 1]
         st.session_state.update(dict(stop.address))
-        usable = run_to_use() if stop.asks_experts else None
-        if usable is not None:
-            st.session_state["run"] = usable.id
+        if stop.asks_experts:
+            _take_usable_run()
+
+
+def _take_usable_run() -> None:
+    from ui.route_readiness import run_to_use  # late: every page draws its frame, and only this stop needs it
+
+    usable = run_to_use()
+    if usable is not None:
+        st.session_state["run"] = usable.id
 
 
 def current_stop(asked: str, title: str) -> int | None:

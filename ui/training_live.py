@@ -107,11 +107,4 @@ def _draw_card(frame: pd.DataFrame, curve: Curve) -> None:
     known = frame[curve.column].dropna().tolist()
     unit = " %" if curve.column.endswith("%") else ""
     value = f"{number(known[-1], curve.digits)}{unit}" if known else DASH
-    st.metric(
-        curve.title,
-        value,
-        border=True,
-        width=type_size(_CARD_WIDTH),
-        delta_color="off",
-        help=curve.unit,
-    )
+    st.metric(curve.title, value, border=True, width=type_size(_CARD_WIDTH), help=curve.unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,11 +13,11 @@ import streamlit as st
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec, StateKind, TrainConfig
 from der_core.errors import DerError
 from der_core.evaluation.experiment import choose_splits
-from der_core.evaluation.report import installed_versions, machine
+from der_core.evaluation.provenance import recording_meta
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
-from der_core.recording.recorder import Progress, Summary, commands_so_far, record
+from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
 from der_core.routing.encoding import KnownVectors, TextEncoder
@@ -82,13 +82,10 @@ def start_training(
     splits = choose_splits(table.questions, SPLIT_SEED, None, None)
 
     def work(job: JobHandle) -> str | None:
-        watched = WatchedEncoder(encoder, job.stop.is_set, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
         plan = TrainingPlan(ref.title, tuple(spec.name for spec in table.experts), config)
         job.report(0.0, None, "Loading the text encoder, which takes about ten seconds the first time", plan)
-        texts = state_texts(table.questions, config.episode.state)
-        try:
-            vectors = KnownVectors(encoder.id, texts, watched.encode(texts))
-        except EncodingStopped:
+        vectors = _encode(job, table.questions, encoder, config.episode.state)
+        if vectors is None:
             return None
         job.report(0.0, None, "Preparing the training, which takes a few seconds the first time")
         order = TrainingOrder(table, splits, config, vectors, ("dashboard", "train", name), created_utc)
@@ -120,7 +117,7 @@ def start_recording(
             store = stack.enter_context(Store.open(place))
             experts: list[Expert] = stack.enter_context(open_experts(specs, options))
             replicas = {expert.spec.name: [expert] for expert in experts}
-            meta = {**commands_so_far(store, recording, "dashboard: Record"), "versions": installed_versions(), "machine": machine()}
+            meta = recording_meta(store, recording, "dashboard: Record")
             summary = record(
                 store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta
             )
@@ -155,10 +152,14 @@ def _encode_recorded(job: JobHandle, questions: Sequence[Question], encoder: Tex
         logger.warning("recorded, but not encoded: %s", error)
 
 
-def _encode(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder, state: StateKind) -> None:
+def _encode(job: JobHandle, questions: Sequence[Question], encoder: TextEncoder, state: StateKind) -> KnownVectors | None:
+    """Return the vectors of all texts of `questions`; None where the job was stopped meanwhile."""
     watched = WatchedEncoder(encoder, job.stop.is_set, lambda done, total, eta_s: _report_encoding(job, done, total, eta_s))
-    with suppress(EncodingStopped):
-        watched.encode(state_texts(questions, state))
+    texts = state_texts(questions, state)
+    try:
+        return KnownVectors(encoder.id, texts, watched.encode(texts))
+    except EncodingStopped:
+        return None
 
 
 def _report_encoding(job: JobHandle, done: int, total: int, eta_s: float) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from der_core.commands.settings import ask_options, command_words, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
-from der_core.evaluation.report import installed_versions, machine
+from der_core.evaluation.provenance import recording_meta
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.recording.questions import load_questions
-from der_core.recording.recorder import Progress, Summary, commands_so_far, record
+from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
 
@@ -43,11 +43,7 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     specs, options = expert_specs(arguments), ask_options(arguments)
     bar = ProgressBar("recording")
     with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
-        meta = {
-            **commands_so_far(store, arguments.recording, " ".join(command_words())),
-            "versions": installed_versions(),
-            "machine": machine(),
-        }
+        meta = recording_meta(store, arguments.recording, " ".join(command_words()))
         summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop, meta=meta)
     bar.close()
     (say if summary.complete else complain)(summary.message)

@@ -1,9 +1,11 @@
-"""Opening the SQLite file of a store: its kind, its version, and how several processes share it."""
+"""The SQLite file of a store: its kind, its version, how several processes share it, and its errors in words."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from der_core.errors import StoreError
@@ -65,3 +67,21 @@ def _migrate(db: sqlite3.Connection, number: int) -> None:
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {number + 1}")
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system raise into a StoreError that names the file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"The recording store {path} cannot be used: {error}. Check the file, or use another.") from error
+
+
+@contextmanager
+def as_recorded(path: Path) -> Iterator[None]:
+    """Turn what unpacking raises, where a file holds anything but a recording, into a StoreError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} holds something that was not recorded ({error}). See: python -m der_core store verify.") from error

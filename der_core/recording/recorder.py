@@ -302,10 +302,3 @@ def _check_alike(experts: Mapping[str, Sequence[Expert]]) -> None:
         keys = {replica.request(WARM_UP, Label.NONE).key for replica in replicas}
         if len(keys) > 1 or any(replica.spec.name != name for replica in replicas):
             raise SettingsError(f"The hosts of expert {name} hold different weights or options; their replies would not belong together.")
-
-
-def commands_so_far(store: Store, recording: str, command: str) -> dict[str, Any]:  # Any: part of a JSON object
-    """Return, for a recording's meta, this command and all by which it was made, in the order of their first use."""
-    meta = next((info.meta for info in store.recordings() if info.name == recording), {})
-    before = meta.get("commands") or ([meta["command"]] if "command" in meta else [])
-    return {"command": command, "commands": list(dict.fromkeys([*before, command]))}

@@ -24,7 +24,7 @@ from der_core.config import ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.protocol import Request
 from der_core.recording import packing
-from der_core.recording.database import bring_up_to_date, connect
+from der_core.recording.database import as_recorded, bring_up_to_date, connect, in_words
 from der_core.recording.schema import AT_PLACE, KEEP_ONE_RECORDING
 from der_core.recording.verification import find_problems
 from der_core.records import Label, Question, Reply
@@ -100,7 +100,7 @@ class Store:
         place = Path(path)
         if not place.exists() and (read_only or not create):
             raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
-        with _in_words(place):
+        with in_words(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             connection = connect(place, read_only)
             try:
@@ -150,7 +150,7 @@ class Store:
         tables = ("recorded_questions", "recorded_experts", "entries", "faults")
         counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in tables)
         rows = self._rows(f"SELECT name, created_utc, meta, {counts} FROM recordings r ORDER BY id")
-        with _as_recorded(self.path):
+        with as_recorded(self.path):
             return tuple(RecordingInfo(name, created_utc, json.loads(meta), *numbers) for name, created_utc, meta, *numbers in rows)
 
     def states(self) -> dict[str, tuple[int, ...]]:
@@ -206,13 +206,13 @@ class Store:
     def questions(self, recording: str) -> tuple[Question, ...]:
         """Return the questions of a recording, in the order in which they were added."""
         sql = "SELECT body FROM questions q JOIN recorded_questions r ON r.question = q.id WHERE r.recording = ? ORDER BY r.position"
-        with self._lock, _as_recorded(self.path):
+        with self._lock, as_recorded(self.path):
             return tuple(packing.question_from_json(body) for (body,) in self._rows(sql, self._recording_id(recording)))
 
     def experts(self, recording: str) -> tuple[ExpertSpec, ...]:
         """Return the experts of a recording, in the order in which they were added."""
         sql = "SELECT spec FROM recorded_experts WHERE recording = ? ORDER BY position"
-        with self._lock, _as_recorded(self.path):
+        with self._lock, as_recorded(self.path):
             return tuple(packing.spec_from_json(spec) for (spec,) in self._rows(sql, self._recording_id(recording)))
 
     def faults(self, recording: str) -> tuple[Fault, ...]:
@@ -224,7 +224,7 @@ class Store:
     def entries(self, recording: str) -> tuple[Entry, ...]:
         """Return all filled places of a recording, in no particular order."""
         rows = self.entry_rows(recording, ("lower(hex(p.key))", "p.label"))
-        with _as_recorded(self.path):
+        with as_recorded(self.path):
             return tuple(Entry(Call(name, expert, previous), f"b2:{key}", Label(label)) for name, expert, previous, key, label in rows)
 
     def entry_rows(self, recording: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:  # Any: SQL values
@@ -236,7 +236,7 @@ class Store:
             question_ids = dict(self._rows("SELECT question, question_id FROM recorded_questions WHERE recording = ?", owner))
             experts = dict(self._rows("SELECT id, name FROM recorded_experts WHERE recording = ?", owner))
             rows = self._rows(sql, owner)
-        with _as_recorded(self.path):
+        with as_recorded(self.path):
             return [(question_ids[question], experts[expert], Label(previous), *rest) for question, expert, previous, *rest in rows]
 
     def find_reply(self, key: str) -> Reply | None:
@@ -296,7 +296,7 @@ class Store:
 
     def verify(self, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> list[str]:
         """Return what is wrong with the contents, one line each; empty if every reply is what its key says. An error in `on_progress` ends it."""
-        with self._lock, _in_words(self.path):
+        with self._lock, in_words(self.path):
             return find_problems(lambda sql: self._db.execute(sql), on_progress)
 
     def export(self, path: str | Path, recording: str, *, vector_texts: Iterable[str] | None = None) -> None:
@@ -308,7 +308,7 @@ class Store:
         place, keep = Path(path), None if vector_texts is None else {packing.digest(text) for text in vector_texts}
         if place.exists():
             raise StoreError(f"{place} exists already; choose another file for the export.")
-        with self._lock, _in_words(place):
+        with self._lock, in_words(place):
             self._recording_id(recording)
             place.parent.mkdir(parents=True, exist_ok=True)
             self._db.execute("VACUUM INTO ?", (str(place),))
@@ -325,7 +325,7 @@ class Store:
                 db.execute(statement, {"recording": owner})
             known = [] if text_digests is None else self._rows("SELECT id, text_digest FROM vectors")
             db.executemany("DELETE FROM vectors WHERE id = ?", [(row,) for row, text in known if text not in (text_digests or ())])
-        with self._lock, _in_words(self.path):
+        with self._lock, in_words(self.path):
             self._db.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing may be written
             self._db.execute("VACUUM")
 
@@ -338,7 +338,7 @@ class Store:
 
     def _reply(self, which: str, *values: object) -> Reply | None:
         rows = self._rows(f"{_FIND_REPLY} {which}", *values)
-        with _as_recorded(self.path):
+        with as_recorded(self.path):
             return packing.reply_from_row(rows[0]) if rows else None
 
     def _place(self, recording: str, call: Call) -> tuple[int, int, int]:
@@ -377,31 +377,15 @@ class Store:
         return int(self._db.execute("INSERT INTO texts (digest, question, body) VALUES (?, ?, ?)", row).lastrowid or 0)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:  # Any: SQL values
-        with self._lock, _in_words(self.path):
+        with self._lock, in_words(self.path):
             return self._db.execute(sql, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _in_words(self.path):
+        with self._lock, in_words(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:  # commits, or rolls back on the way out of an error
                 yield self._db
-
-
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"The recording store {path} cannot be used: {error}. Check the file, or use another.") from error
-
-
-@contextmanager
-def _as_recorded(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} holds something that was not recorded ({error}). See: python -m der_core store verify.") from error
 
 
 def _identity(spec: ExpertSpec) -> tuple[str, ...]:
