@@ -67,9 +67,9 @@ def made_up_replies(questions: tuple[Question, ...], n_experts: int) -> Table:
         prompt_s=half,
         generation_s=half,
         wall_s=half + half,
-        prompt_tokens=rng.integers(80, 160, size=shape).astype(np.int32),
-        cached_tokens=np.zeros(shape, dtype=np.int32),
-        generated_tokens=np.full(shape, 2, dtype=np.int32),
+        prompt_tokens=rng.integers(80, 160, size=shape).astype(np.float32),
+        cached_tokens=np.zeros(shape, dtype=np.float32),
+        generated_tokens=np.full(shape, 2, dtype=np.float32),
     )
 
 

@@ -92,9 +92,9 @@ def made_up_table(n: int, rng: np.random.Generator) -> Table:
         prompt_s=half,
         generation_s=half,
         wall_s=seconds.astype(np.float32),
-        prompt_tokens=rng.integers(80, 160, size=shape).astype(np.int32),
-        cached_tokens=np.zeros(shape, dtype=np.int32),
-        generated_tokens=np.full(shape, 2, dtype=np.int32),
+        prompt_tokens=rng.integers(80, 160, size=shape).astype(np.float32),
+        cached_tokens=np.zeros(shape, dtype=np.float32),
+        generated_tokens=np.full(shape, 2, dtype=np.float32),
     )
 
 

@@ -60,10 +60,16 @@ class Question:
 class Reply:
     """What one call of an expert returned.
 
-    Times are seconds as the server reports them (`wall_s`: as we measured them around the call).
+    Times are seconds as the server reports them (`wall_s`: as we measured them around the call), nan where unknown.
     `prompt_tokens` counts the whole prompt; `cached_tokens` of them were found in the server's prefix
-    cache and cost next to nothing in `prompt_s`. `p_yes` is the probability of yes against no at the
-    token that decides the label, None where the server gives no log-probabilities.
+    cache and cost next to nothing in `prompt_s`. A count is None where the server does not tell it: unknown is not
+    zero. `p_yes` is the probability of yes against no at the token that decides the label, None where the server
+    gives no log-probabilities.
+
+    `reason` says in one sentence why the label is INVALID, and is empty for any other label. `alternatives` are the
+    likely tokens at the deciding place, each with its natural log-probability. `token_logprobs` holds the
+    log-probability of every generated token, for styles that write more than one word. `printed` is what a program
+    of the expert printed, and `interpreter` names what ran it, with its version.
     """
 
     text: str
@@ -73,10 +79,15 @@ class Reply:
     prompt_s: float
     generation_s: float
     wall_s: float
-    prompt_tokens: int
-    cached_tokens: int
-    generated_tokens: int
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    generated_tokens: int | None
     model_digest: str
+    reason: str = ""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    token_logprobs: tuple[float, ...] = ()
+    printed: str | None = None
+    interpreter: str = ""
 
 
 @dataclass(frozen=True)

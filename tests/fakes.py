@@ -99,9 +99,6 @@ def make_table(
     def real(values: ArrayLike) -> np.ndarray:
         return np.where(codes > 0, np.broadcast_to(values, codes.shape), np.nan).astype(np.float32)
 
-    def count(value: int) -> np.ndarray:
-        return np.where(codes > 0, value, 0).astype(np.int32)
-
     return Table(
         questions=asked,
         experts=specs,
@@ -111,9 +108,9 @@ def make_table(
         prompt_s=real(by_expert / 2),
         generation_s=real(by_expert / 2),
         wall_s=real(by_expert * 1.1),
-        prompt_tokens=count(prompt_tokens),
-        cached_tokens=count(0),
-        generated_tokens=count(generated_tokens),
+        prompt_tokens=real(prompt_tokens),
+        cached_tokens=real(0),
+        generated_tokens=real(generated_tokens),
     )
 
 

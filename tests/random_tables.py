@@ -29,8 +29,8 @@ def random_table(rng: np.random.Generator, n_questions: int, n_experts: int, inv
     )
     return replace(
         table,
-        prompt_tokens=rng.integers(10, 60, size=shape).astype(np.int32),
-        generated_tokens=rng.integers(1, 9, size=shape).astype(np.int32),
+        prompt_tokens=rng.integers(10, 60, size=shape).astype(np.float32),
+        generated_tokens=rng.integers(1, 9, size=shape).astype(np.float32),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sqlite3
 import subprocess
@@ -19,11 +20,13 @@ from der_core.errors import StoreError
 from der_core.recording import database, packing, schema
 from der_core.recording.packing import is_about, pack_text, unpack_text
 from der_core.recording.recorder import record
-from der_core.recording.store import Call, Entry, Store
+from der_core.recording.store import Calibration, Call, Entry, FlipRate, Store
+from der_core.recording.table import load_table
 from der_core.records import Label, Question, Reply
 
 EXPERT = ScriptedExpert(make_spec(), says(Label.YES, 0.8))
 QUESTIONS = make_questions(4)
+DEMO = Path(__file__).resolve().parents[1] / "assets" / "demo.sqlite"
 FIRST = Call("q0", "small", Label.NONE)
 
 
@@ -299,7 +302,7 @@ def test_a_damaged_file_ends_in_one_line(opened: Store, tmp_path: Path):
     opened.export(tmp_path / "copy.db", "demo")
     whole = (tmp_path / "copy.db").read_bytes()
     (tmp_path / "copy.db").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    with Store.open(tmp_path / "copy.db") as damaged, pytest.raises(StoreError, match="malformed") as caught:
+    with pytest.raises(StoreError, match="malformed") as caught, Store.open(tmp_path / "copy.db") as damaged:
         damaged.recordings()
     assert "\n" not in str(caught.value)
 
@@ -330,12 +333,96 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path):
 def test_an_older_file_is_brought_up_to_date(opened: Store, monkeypatch: pytest.MonkeyPatch):
     opened.close()
     monkeypatch.setattr(database, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE faults ADD COLUMN host TEXT;"))
-    with pytest.raises(StoreError, match="open it once for writing"):
-        Store.open(opened.path, read_only=True)
     with Store.open(opened.path) as newer:
         assert newer.verify() == [] and len(newer.entries("demo")) == 12
     with Store.open(opened.path, read_only=True) as again:
         assert again.questions("demo") == QUESTIONS
+
+
+@pytest.fixture
+def old_file(opened: Store, tmp_path: Path) -> Path:
+    """The recording as a program of version 2 wrote it: no room for evidence, and 0 for a count that was not told."""
+    place = tmp_path / "old.db"
+    old = sqlite3.connect(place)
+    old.executescript("".join(schema.MIGRATIONS[:2]))
+    old.execute("ATTACH ? AS new", (str(opened.path),))
+    for table in ("recordings", "questions", "recorded_questions", "recorded_experts", "frames", "texts", "replies", "entries", "faults"):
+        columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
+        old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
+    old.execute("UPDATE main.replies SET prompt_tokens = 0 WHERE id = 1")
+    old.commit()
+    old.execute("DETACH new")
+    old.executescript(f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 2")
+    old.close()
+    return place
+
+
+def test_an_old_file_is_read_as_it_is_to_the_byte(old_file: Path):
+    before = hashlib.sha256(old_file.read_bytes()).hexdigest()
+    with Store.open(old_file, read_only=True) as store:
+        assert store.questions("demo") == QUESTIONS and len(store.entries("demo")) == 12 and store.verify() == []
+        assert store.calibrations("demo") == {} and store.flip_rates("demo") == {}
+        assert store.reply_at("demo", FIRST) == replace(EXPERT.ask(QUESTIONS[0], Label.NONE), prompt_tokens=None)
+        assert np.isnan(load_table(store, "demo").prompt_tokens[0, 0, Label.NONE])
+    assert hashlib.sha256(old_file.read_bytes()).hexdigest() == before
+    assert sorted(path.name for path in old_file.parent.glob("old.db*")) == ["old.db"]
+
+
+def test_the_shipped_recording_stays_equal_to_the_byte_when_it_is_read():
+    before = hashlib.sha256(DEMO.read_bytes()).hexdigest()
+    with Store.open(DEMO, read_only=True) as store:
+        for recording in store.recordings():
+            load_table(store, recording.name)
+    assert hashlib.sha256(DEMO.read_bytes()).hexdigest() == before
+
+
+def test_an_old_file_keeps_its_replies_when_it_is_brought_up_to_date(old_file: Path):
+    with Store.open(old_file) as store:
+        assert store.verify() == [] and len(store.entries("demo")) == 12
+        assert store.reply_at("demo", FIRST) == replace(EXPERT.ask(QUESTIONS[0], Label.NONE), prompt_tokens=None)
+        second = Call("q0", "small", Label.YES)
+        assert store.reply_at("demo", second) == EXPERT.ask(QUESTIONS[0], Label.YES)
+
+
+def test_what_a_reply_was_read_from_comes_back(opened: Store):
+    call, request = Call("q0", "small", Label.INVALID), EXPERT.request(QUESTIONS[0], Label.INVALID)
+    reply = replace(
+        EXPERT.ask(QUESTIONS[0], Label.INVALID),
+        prompt_tokens=None,
+        cached_tokens=None,
+        generated_tokens=None,
+        label=Label.INVALID,
+        reason="NameError: name 'Zinnia' is not defined",
+        alternatives=((" yes", -0.25), ("\ud800", -12.5)),
+        token_logprobs=(-0.5, -0.25),
+        printed="\n",
+        interpreter="some interpreter 1.0",
+    )
+    opened.put_reply("demo", call, request, reply)
+    assert opened.reply_at("demo", call) == replace(reply, alternatives=((" yes", -0.25), ("?", -12.5)))
+
+
+def test_a_request_is_claimed_by_one_until_it_is_kept_released_or_runs_out(opened: Store):
+    now = [1_000.0]
+    other = Store.open(opened.path, now=lambda: now[0])
+    request = EXPERT.request(QUESTIONS[0], Label.INVALID)
+    assert other.claim(request.key, "one", 60) and other.claim(request.key, "one", 60)
+    assert not other.claim(request.key, "two", 60)
+    now[0] += 61
+    assert other.claim(request.key, "two", 60) and not other.claim(request.key, "one", 60)
+    other.release("two")
+    assert other.claim(request.key, "one", 60)
+    other.put_reply("demo", Call("q0", "small", Label.INVALID), request, EXPERT.ask(QUESTIONS[0], Label.INVALID))
+    assert other.claim(request.key, "two", 60)
+    other.close()
+
+
+def test_the_latest_calibration_and_flip_rate_of_an_expert_count(opened: Store):
+    for seconds in (0.5, 0.25):
+        opened.put_calibration("demo", Calibration("small", seconds, 2 * seconds, 30, {"threads": 1}))
+        opened.put_flip_rate("demo", FlipRate("small", 120, round(4 * seconds), {"first_words": 3}))
+    assert opened.calibrations("demo") == {"small": Calibration("small", 0.25, 0.5, 30, {"threads": 1}, 1_800_000_000)}
+    assert opened.flip_rates("demo") == {"small": FlipRate("small", 120, 1, {"first_words": 3}, 1_800_000_000)}
 
 
 def test_an_export_holds_one_recording_and_no_other(opened: Store, tmp_path: Path):

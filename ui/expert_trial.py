@@ -16,7 +16,7 @@ from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.records import Label, Question, Reply
 from ui.address_choice import choose_segment
 from ui.home import allow_remote
-from ui.parts import duration, notice, number, plain, plain_sentence, show_text
+from ui.parts import count, duration, notice, number, plain, plain_sentence, show_text
 from ui.work import board, latest, this_tab, whose
 
 TRY = "try"
@@ -156,9 +156,12 @@ def _draw_result(trial: Trial) -> None:
     cells[0].metric("Label", reply.label.word, border=True)
     cells[1].metric("P(yes)", number(reply.p_yes, 3), border=True, help="Probability of yes against no at the token that decides.")
     cells[2].metric(
-        "Prompt", duration(reply.prompt_s), border=True, help=f"{reply.prompt_tokens} tokens, {reply.cached_tokens} of them known already"
+        "Prompt",
+        duration(reply.prompt_s),
+        border=True,
+        help=f"{count(reply.prompt_tokens)} tokens, {count(reply.cached_tokens)} of them known already",
     )
-    cells[3].metric("Reply", duration(reply.generation_s), border=True, help=f"{reply.generated_tokens} tokens")
+    cells[3].metric("Reply", duration(reply.generation_s), border=True, help=f"{count(reply.generated_tokens)} tokens")
     cells[4].metric("Loading", duration(reply.load_s), border=True, help="Bringing the model into memory, paid once.")
     sent, received = st.columns(2)
     with sent:

@@ -90,14 +90,14 @@ def load_parts(ref: RecordingRef, splits: Splits | None = None, seed: int = SPLI
 @contextmanager
 def open_store(ref: RecordingRef) -> Iterator[Store]:
     """Hold the store of a recording open, for reading."""
-    with Store.open(ref.file, create=False, read_only=ref.shipped) as store:
+    with Store.open(ref.file, create=False, read_only=True) as store:
         yield store
 
 
 def text_encoder(ref: RecordingRef | None = None, name: str = DEFAULT_ENCODER) -> CachedEncoder:
     """Return an encoder that looks in the recording's store, then in the user's own, and only then loads the model."""
     encoder = CachedEncoder(_sentence_encoder(name), _kept_open(store_file(), shipped=False))
-    return CachedEncoder(encoder, _kept_open(ref.file, shipped=True)) if ref and ref.shipped else encoder
+    return CachedEncoder(encoder, _kept_open(ref.file, shipped=True), keep=False) if ref and ref.shipped else encoder
 
 
 def ready_encoder(ref: RecordingRef, questions: Sequence[Question], config: TrainConfig) -> TextEncoder:
@@ -173,7 +173,7 @@ def baseline_evaluation(ref: RecordingRef, config: TrainConfig) -> Evaluation:
 def _infos(path: Path, state: Stamp) -> tuple[RecordingInfo, ...]:
     if not state:
         return ()
-    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+    with Store.open(path, create=False, read_only=True) as store:
         return store.recordings()
 
 
@@ -181,13 +181,13 @@ def _infos(path: Path, state: Stamp) -> tuple[RecordingInfo, ...]:
 def _states(path: Path, state: Stamp) -> dict[str, State]:
     if not state:
         return {}
-    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+    with Store.open(path, create=False, read_only=True) as store:
         return store.states()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _experts(path: Path, name: str, state: State) -> tuple[ExpertSpec, ...]:
-    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+    with Store.open(path, create=False, read_only=True) as store:
         return store.experts(name)
 
 
@@ -205,7 +205,7 @@ def _identities(experts: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:  
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the recording")
 def _table(path: Path, name: str, state: State, part: tuple[str, ...] | None) -> Table:
-    with Store.open(path, create=False, read_only=path == DEMO_STORE) as store:
+    with Store.open(path, create=False, read_only=True) as store:
         return load_table(store, name, experts=part)
 
 

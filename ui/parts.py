@@ -97,6 +97,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return DASH if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
+def count(value: float | None) -> str:
+    """Return a count as people read it, a dash where nobody knows it."""
+    return DASH if value is None or math.isnan(value) else f"{value:,.0f}"
+
+
 def with_interval(value: float | None, low: float | None, high: float | None) -> str:
     """Return a share with its 95 % interval."""
     return f"{percent(value)} [{percent(low)}, {percent(high)}]"

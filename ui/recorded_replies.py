@@ -11,7 +11,7 @@ from der_core.recording.table import load_table
 from der_core.records import Label
 from ui.home import RecordingRef
 from ui.loaders import State, open_store, state_of
-from ui.parts import duration, empty_state, number, plain, show_text
+from ui.parts import count, duration, empty_state, number, plain, show_text
 from ui.recording_panel import draw_faults
 from ui.reply_search import Replies, Wanted, label_word
 
@@ -124,9 +124,8 @@ def _draw_reply(replies: Replies, row: int, expert: int, label: Label) -> None:
     st.caption(f"{_SHOWN[label]}: **{said}** {replies.mark(row, expert, label)}")
     show_text(replies.texts.get(Call(table.questions[row].id, table.experts[expert].name, label), ""))
     seconds = f"prompt {duration(float(table.prompt_s[place]))}, reply {duration(float(table.generation_s[place]))}"
-    tokens = (
-        f"{table.prompt_tokens[place]:,} tokens in ({table.cached_tokens[place]:,} known already), {table.generated_tokens[place]:,} out"
-    )
+    prompt, cached, generated = (count(float(array[place])) for array in (table.prompt_tokens, table.cached_tokens, table.generated_tokens))
+    tokens = f"{prompt} tokens in ({cached} known already), {generated} out"
     st.caption(f"P(yes) {number(float(table.p_yes[place]), 3)} · {seconds} · loading {duration(float(table.load_s[place]))} · {tokens}")
 
 

@@ -20,7 +20,7 @@ from der_core.routing.live import Decision
 from der_core.routing.process import Floats
 from ui import charts_route as charts
 from ui.palette import expert_colour
-from ui.parts import duration, number, plain, show_text, table_behind, type_size
+from ui.parts import count, duration, number, plain, show_text, table_behind, type_size
 
 Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
@@ -149,7 +149,7 @@ def _draw_reply(scene: Scene, step: Step) -> None:
     if step.reply.p_yes is not None:
         st.progress(min(max(step.reply.p_yes, 0.0), 1.0), text=f"P(yes) {step.reply.p_yes:.3f}{_border(scene, step)}")
     show_text(step.reply.text.strip())
-    tokens = f"{step.reply.prompt_tokens:,} + {step.reply.generated_tokens:,} tokens"
+    tokens = f"{count(step.reply.prompt_tokens)} + {count(step.reply.generated_tokens)} tokens"
     st.markdown(f"**{duration(step.seconds)}** · cost **{number(step.cost)}**")
     st.caption(f"{tokens}; {duration(step.reply.wall_s)} passed{' when it was recorded' if scene.kind == 'replay' else ''}.")
 

@@ -32,7 +32,7 @@ def execute(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         encoder: TextEncoder = SentenceEncoder(trained.state.encoder_id)
         if arguments.store:
-            encoder = CachedEncoder(encoder, stack.enter_context(Store.open(Path(arguments.store), create=False)))
+            encoder = CachedEncoder(encoder, stack.enter_context(Store.open(Path(arguments.store), create=False, read_only=True)))
         given = expert_specs(arguments) if arguments.experts else []
         experts = stack.enter_context(open_experts(specs_for(trained, given, arguments.host[0]), ask_options(arguments)))
         check_experts_match(trained, [expert.spec for expert in experts])

@@ -29,7 +29,7 @@ from der_core.routing.trained import TrainedRouter
 def execute(arguments: argparse.Namespace) -> int:
     """Compare each router in its own table; several of them are also summed up over their seeds."""
     routers: list[tuple[str, TrainedRouter | None]] = [(name, load_router(Path(name))) for name in arguments.load_router] or [("", None)]
-    with Store.open(Path(arguments.store), create=False) as store:
+    with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         encoder = CachedEncoder(SentenceEncoder(arguments.encoder), store)
         pools = [pool_of(arguments, router) for _, router in routers]
         data = {pool: load_parts(store, arguments, pool) for pool in dict.fromkeys(pools)}

@@ -22,7 +22,7 @@ from der_core.routing.trained import TrainedRouter, TrainingProgress
 def execute(arguments: argparse.Namespace) -> int:
     """Train one router and save it."""
     config = train_config(arguments)
-    with Store.open(Path(arguments.store), create=False) as store:
+    with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         _, parts = load_parts(store, arguments, arguments.use_experts)
         router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
     save_router(router, Path(arguments.save_router))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from der_core.errors import StoreError
-from der_core.recording.schema import APPLICATION_ID, MIGRATIONS
+from der_core.recording.schema import APPLICATION_ID, AS_OF_TODAY, MIGRATIONS
 
 BUSY_S = 30.0
 """How long to wait for another process that is writing to the same file."""
@@ -19,11 +19,29 @@ _PAUSE_S = 0.01
 def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     """Open a file; it is made where there is none, unless it is only read."""
     address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    db = _connect(address)
+    if read_only:
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            # A file with a write-ahead log needs a file beside it, which read-only media refuse; nobody can write there either.
+            log = path.with_name(f"{path.name}-wal")
+            if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
+                raise
+            db.close()
+            db = _connect(f"{address}&immutable=1")
+    return db
+
+
+def _connect(address: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 def bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> None:
-    """Make a new file a store, bring an older one up to date; StoreError where it is neither, or newer than this program."""
+    """Make a new file a store, bring an older one up to date; StoreError where it is neither, or newer than this program.
+
+    A file that is only read stays as it is: what an older one lacks is laid over it in memory.
+    """
     db.execute("PRAGMA trusted_schema = OFF")  # the file may come from a stranger
     db.execute("BEGIN")  # one look, between whatever others write meanwhile
     with db:
@@ -33,15 +51,17 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, read_only: bool) -> Non
         raise StoreError(f"{path} is not a recording store; choose another file.")
     if version > len(MIGRATIONS):
         raise StoreError(f"{path} was written by a newer version of this program (schema {version} above {len(MIGRATIONS)}); update first.")
-    if read_only and version < len(MIGRATIONS):
-        raise StoreError(f"{path} was written by an older version of this program; open it once for writing to bring it up to date.")
     if read_only:
+        db.execute("PRAGMA temp_store = MEMORY")
+        for number in range(version, len(MIGRATIONS)):
+            for statement in AS_OF_TODAY.get(number, ()):
+                db.execute(statement)
         return
     _use_write_ahead_log(db)
     db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA foreign_keys = ON")
     for number in range(version, len(MIGRATIONS)):
         _migrate(db, number)
+    db.execute("PRAGMA foreign_keys = ON")  # not before: a migration may make a table anew that others refer to
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:

@@ -29,8 +29,16 @@ REPLY_COLUMNS = (
     "prompt_tokens",
     "cached_tokens",
     "generated_tokens",
+    "reason",
+    "alternatives",
+    "token_logprobs",
+    "printed",
+    "interpreter",
 )
 """Columns of the table `replies` that hold the fields of a Reply, in their order; its digest is kept with the frame."""
+
+
+_MOST_ALTERNATIVES_BYTES = 1 << 20
 
 
 def digest(text: str) -> bytes:
@@ -115,15 +123,61 @@ def unpack_text(body: bytes, question: Question | None) -> str:
 
 def reply_to_row(reply: Reply) -> tuple[Any, ...]:  # Any: SQL values
     """Return the values of REPLY_COLUMNS; what UTF-8 cannot hold is replaced in the text."""
-    text = reply.text.encode("utf-8", "replace").decode()
-    return (text, int(reply.label), *(getattr(reply, name) for name in REPLY_COLUMNS[2:]))
+    plain = [getattr(reply, name) for name in REPLY_COLUMNS[2:10]]
+    return (
+        storable(reply.text),
+        int(reply.label),
+        *(None if isinstance(value, float) and math.isnan(value) else value for value in plain),
+        storable(reply.reason) or None,
+        zlib.compress(storable(to_json([[token, round(logprob, 6)] for token, logprob in reply.alternatives])).encode(), 9)
+        if reply.alternatives
+        else None,
+        np.asarray(reply.token_logprobs, dtype="<f4").tobytes() or None,
+        None if reply.printed is None else storable(reply.printed),
+        reply.interpreter or None,
+    )
 
 
 def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
     """Read the values of REPLY_COLUMNS and the digest of the model; a time that is not known is nan."""
     text, label, p_yes, *rest = row
     load_s, prompt_s, generation_s, wall_s = (math.nan if seconds is None else seconds for seconds in rest[:4])
-    return Reply(text, Label(label), p_yes, load_s, prompt_s, generation_s, wall_s, *rest[4:])
+    prompt_tokens, cached_tokens, generated_tokens, reason, alternatives, logprobs, printed, interpreter, digest = rest[4:]
+    return Reply(
+        text,
+        Label(label),
+        p_yes,
+        load_s,
+        prompt_s,
+        generation_s,
+        wall_s,
+        prompt_tokens,
+        cached_tokens,
+        generated_tokens,
+        digest,
+        reason or "",
+        alternatives_from_bytes(alternatives),
+        tuple(np.frombuffer(logprobs or b"", dtype="<f4").tolist()),
+        printed,
+        interpreter or "",
+    )
+
+
+def alternatives_from_bytes(body: bytes | None) -> tuple[tuple[str, float], ...]:
+    """Read the likely tokens of a reply with their log-probabilities; ValueError for anything else."""
+    if body is None:
+        return ()
+    unpacker = zlib.decompressobj()
+    try:
+        pairs = json.loads(unpacker.decompress(body, _MOST_ALTERNATIVES_BYTES).decode())
+        return tuple((str(token), float(logprob)) for token, logprob in pairs)
+    except zlib.error as error:
+        raise ValueError(f"not a list of likely tokens: {error}") from error
+
+
+def storable(text: str) -> str:
+    """Return the text with what UTF-8 cannot hold (half a character) replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def pack_vector(vector: ArrayLike) -> tuple[bytes, str]:

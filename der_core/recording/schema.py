@@ -92,7 +92,76 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # How the numbers of a vector are packed: f4, or f2 where halves lose nothing.
     "ALTER TABLE vectors ADD COLUMN packed TEXT NOT NULL DEFAULT 'f4';",
+    # Counts may be unknown; what a reply was read from; who asks what now; digests, prices and flip rates. SQLite lifts
+    # NOT NULL only by making the table anew. A prompt of 0 tokens does not exist: it was a count that was never told.
+    """
+    CREATE TABLE replies_with_evidence (
+        id INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
+        frame INTEGER NOT NULL REFERENCES frames(id),
+        texts TEXT NOT NULL,
+        text TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        p_yes REAL,
+        load_s REAL,
+        prompt_s REAL,
+        generation_s REAL,
+        wall_s REAL,
+        prompt_tokens INTEGER,
+        cached_tokens INTEGER,
+        generated_tokens INTEGER,
+        created_utc INTEGER NOT NULL,
+        reason TEXT,
+        alternatives BLOB,
+        token_logprobs BLOB,
+        printed TEXT,
+        interpreter TEXT,
+        digest_in_force TEXT
+    );
+    INSERT INTO replies_with_evidence
+        SELECT id, key, frame, texts, text, label, p_yes, load_s, prompt_s, generation_s, wall_s,
+               nullif(prompt_tokens, 0), cached_tokens, generated_tokens, created_utc, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM replies;
+    DROP TABLE replies;
+    ALTER TABLE replies_with_evidence RENAME TO replies;
+    CREATE TABLE claims (
+        key BLOB PRIMARY KEY,
+        owner TEXT NOT NULL,
+        expires_utc REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE calibrations (
+        id INTEGER PRIMARY KEY,
+        recording INTEGER NOT NULL REFERENCES recordings(id),
+        expert TEXT NOT NULL,
+        prompt_token_s REAL NOT NULL,
+        generated_token_s REAL NOT NULL,
+        n_calls INTEGER NOT NULL,
+        meta TEXT NOT NULL,
+        created_utc INTEGER NOT NULL
+    );
+    CREATE TABLE flip_rates (
+        id INTEGER PRIMARY KEY,
+        recording INTEGER NOT NULL REFERENCES recordings(id),
+        expert TEXT NOT NULL,
+        n_asked INTEGER NOT NULL,
+        n_flipped INTEGER NOT NULL,
+        meta TEXT NOT NULL,
+        created_utc INTEGER NOT NULL
+    );
+    """,
 )
+
+AS_OF_TODAY: dict[int, tuple[str, ...]] = {
+    1: ("CREATE TEMP VIEW vectors AS SELECT *, 'f4' AS packed FROM main.vectors",),
+    2: (
+        """CREATE TEMP VIEW replies AS SELECT id, key, frame, texts, text, label, p_yes, load_s, prompt_s, generation_s, wall_s,
+           nullif(prompt_tokens, 0) AS prompt_tokens, cached_tokens, generated_tokens, created_utc, NULL AS reason, NULL AS alternatives,
+           NULL AS token_logprobs, NULL AS printed, NULL AS interpreter, NULL AS digest_in_force FROM main.replies""",
+        "CREATE TEMP TABLE calibrations (id, recording, expert, prompt_token_s, generated_token_s, n_calls, meta, created_utc)",
+        "CREATE TEMP TABLE flip_rates (id, recording, expert, n_asked, n_flipped, meta, created_utc)",
+    ),
+}
+"""What a file of version k lacks for being read as one of version k + 1, laid over it in memory: the file stays as it is."""
 
 AT_PLACE = """
     JOIN entries e ON e.reply = p.id
@@ -105,6 +174,9 @@ AT_PLACE = """
 KEEP_ONE_RECORDING: tuple[str, ...] = (
     "DELETE FROM entries WHERE recording != :recording",
     "DELETE FROM faults WHERE recording != :recording",
+    "DELETE FROM calibrations WHERE recording != :recording",
+    "DELETE FROM flip_rates WHERE recording != :recording",
+    "DELETE FROM claims",
     "DELETE FROM recorded_experts WHERE recording != :recording",
     "DELETE FROM recorded_questions WHERE recording != :recording",
     "DELETE FROM recordings WHERE id != :recording",

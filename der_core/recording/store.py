@@ -64,6 +64,29 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What a token costs an expert, measured by lone calls with nothing else running; `meta` tells how (machine, threads, build)."""
+
+    expert: str
+    prompt_token_s: float
+    generated_token_s: float
+    n_calls: int
+    meta: Mapping[str, Any]  # Any: a JSON object
+    created_utc: int = 0
+
+
+@dataclass(frozen=True)
+class FlipRate:
+    """How many of `n_asked` recorded calls gave another label when they were made again; `meta` tells more (first words, largest change of P(yes))."""
+
+    expert: str
+    n_asked: int
+    n_flipped: int
+    meta: Mapping[str, Any]  # Any: a JSON object
+    created_utc: int = 0
+
+
+@dataclass(frozen=True)
 class RecordingInfo:
     """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading)."""
 
@@ -249,7 +272,7 @@ class Store:
         return self._reply(AT_PLACE, *place)
 
     def put_reply(self, recording: str, call: Call, request: Request, reply: Reply) -> None:
-        """Keep a reply and its place in one transaction; a reply that is known already is not replaced."""
+        """Keep a reply and its place in one transaction, and end the claim of its request; a reply that is known already is not replaced."""
         with self._transaction() as db:
             owner, question, expert = self._place(recording, call)
             columns = ("key", "frame", "texts", *packing.REPLY_COLUMNS, "created_utc")
@@ -257,11 +280,85 @@ class Store:
             values = (packing.key_bytes(request.key), frame, texts, *packing.reply_to_row(reply), int(self._now()))
             db.execute(f"INSERT OR IGNORE INTO replies ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values)
             self._link(owner, question, expert, call.previous_label, request.key)
+            db.execute("DELETE FROM claims WHERE key = ?", (packing.key_bytes(request.key),))
 
     def link_reply(self, recording: str, call: Call, key: str) -> None:
         """Fill a place with a reply that the store has already; StoreError if it has not."""
         with self._transaction():
             self._link(*self._place(recording, call), call.previous_label, key)
+
+    def claim(self, key: str, owner: str, seconds: float) -> bool:
+        """Whether `owner` may make the call of that key now: nobody else has claimed it, or the claim has run out.
+
+        A claim ends with `put_reply`, `release` or after `seconds`, so that a recorder that was killed blocks nobody for long.
+        """
+        now = self._now()
+        with self._transaction() as db:
+            holder = db.execute("SELECT owner, expires_utc FROM claims WHERE key = ?", (packing.key_bytes(key),)).fetchone()
+            if holder and holder[0] != owner and holder[1] > now:
+                return False
+            db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (packing.key_bytes(key), owner, now + seconds))
+            return True
+
+    def release(self, owner: str, key: str | None = None) -> None:
+        """End the claim of `owner` on one request, or all of them."""
+        which = "" if key is None else " AND key = ?"
+        values = (owner,) if key is None else (owner, packing.key_bytes(key))
+        with self._transaction() as db:
+            db.execute(f"DELETE FROM claims WHERE owner = ?{which}", values)
+
+    def put_digest_in_force(self, recording: str, calls: Iterable[Call], digest: str) -> None:
+        """Note of the replies at these places that the server named `digest` for their model when they had been made."""
+        with self._transaction() as db:
+            for call in calls:
+                owner, question, expert = self._place(recording, call)
+                place = (digest, owner, question, expert, int(call.previous_label))
+                db.execute(
+                    "UPDATE replies SET digest_in_force = ? WHERE id = (SELECT reply FROM entries"
+                    " WHERE (recording, question, expert, previous_label) = (?, ?, ?, ?))",
+                    place,
+                )
+
+    def put_calibration(self, recording: str, calibration: Calibration) -> None:
+        """Keep what a token costs an expert; the latest one counts."""
+        c = calibration
+        with self._transaction() as db:
+            values = (
+                self._recording_id(recording),
+                c.expert,
+                c.prompt_token_s,
+                c.generated_token_s,
+                c.n_calls,
+                packing.to_json(dict(c.meta)),
+            )
+            db.execute(
+                "INSERT INTO calibrations (recording, expert, prompt_token_s, generated_token_s, n_calls, meta, created_utc)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*values, int(self._now())),
+            )
+
+    def calibrations(self, recording: str) -> dict[str, Calibration]:
+        """Return the latest calibration of each expert that has one, by expert."""
+        columns = "expert, prompt_token_s, generated_token_s, n_calls, meta, created_utc"
+        rows = self._rows(f"SELECT {columns} FROM calibrations WHERE recording = ? ORDER BY id", self._recording_id(recording))
+        with as_recorded(self.path):
+            return {name: Calibration(name, prompt, generated, n, json.loads(meta), at) for name, prompt, generated, n, meta, at in rows}
+
+    def put_flip_rate(self, recording: str, rate: FlipRate) -> None:
+        """Keep how often an expert's replies came out differently when asked again; the latest one counts."""
+        with self._transaction() as db:
+            values = (self._recording_id(recording), rate.expert, rate.n_asked, rate.n_flipped, packing.to_json(dict(rate.meta)))
+            db.execute(
+                "INSERT INTO flip_rates (recording, expert, n_asked, n_flipped, meta, created_utc) VALUES (?, ?, ?, ?, ?, ?)",
+                (*values, int(self._now())),
+            )
+
+    def flip_rates(self, recording: str) -> dict[str, FlipRate]:
+        """Return the latest flip rate of each expert that has one, by expert."""
+        columns = "expert, n_asked, n_flipped, meta, created_utc"
+        rows = self._rows(f"SELECT {columns} FROM flip_rates WHERE recording = ? ORDER BY id", self._recording_id(recording))
+        with as_recorded(self.path):
+            return {name: FlipRate(name, n_asked, n_flipped, json.loads(meta), at) for name, n_asked, n_flipped, meta, at in rows}
 
     def put_fault(self, recording: str, expert: str, kind: str, message: str) -> None:
         """Keep a call that gave no reply."""

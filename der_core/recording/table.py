@@ -22,9 +22,10 @@ from der_core.records import N_LABELS, Label, Question
 
 Codes = NDArray[np.int8]
 Reals = NDArray[np.float32]
-Counts = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
+MOST_TOKENS = 1 << 24
+"""The largest count of tokens that is believed: float32 holds whole numbers exactly up to it."""
 _REAL_FIELDS = ("p_yes", "load_s", "prompt_s", "generation_s", "wall_s")
 _COUNT_FIELDS = ("prompt_tokens", "cached_tokens", "generated_tokens")
 
@@ -34,7 +35,7 @@ class Table:
     """All replies of some experts to some questions; arrays have shape [Q, N, 4].
 
     `labels[q, n, b]` is the code of what expert n replies to question q after label b, 0 where that was
-    not recorded; reals are nan and counts 0 there. Times are seconds. `n_left_out` counts the questions
+    not recorded; reals are nan there. Times are seconds; a count of tokens that the server did not tell is nan. `n_left_out` counts the questions
     of the recording that are missing here because replies of theirs are.
     """
 
@@ -46,9 +47,9 @@ class Table:
     prompt_s: Reals
     generation_s: Reals
     wall_s: Reals
-    prompt_tokens: Counts
-    cached_tokens: Counts
-    generated_tokens: Counts
+    prompt_tokens: Reals
+    cached_tokens: Reals
+    generated_tokens: Reals
     n_left_out: int = 0
 
     @property
@@ -119,7 +120,8 @@ class Table:
         hasher = hashlib.sha256(packing.to_json([packing.question_to_json(question) for question in self.questions]).encode())
         hasher.update(packing.to_json(experts).encode())
         p_yes = np.where(np.isnan(self.p_yes), np.float32(-1), self.p_yes)
-        for array, kind in ((self.labels, "i1"), (p_yes, "<f4"), *((getattr(self, name), "<i4") for name in _COUNT_FIELDS)):
+        counts = [(np.nan_to_num(getattr(self, name), nan=0.0), "<i4") for name in _COUNT_FIELDS]
+        for array, kind in ((self.labels, "i1"), (p_yes, "<f4"), *counts):
             hasher.update(np.ascontiguousarray(array, dtype=kind).tobytes())
         return hasher.hexdigest()
 
@@ -164,19 +166,17 @@ def _forget_unreachable(table: Table) -> Table:
     """The table without replies after label invalid where none of its experts ever is invalid: they were asked for another's sake."""
     kept = np.ones(table.labels.shape, dtype=bool)
     kept[:, :, Label.INVALID] = (table.labels[:, :, : Label.INVALID] == Label.INVALID).any(axis=(1, 2))[:, None]
-    blank = {"labels": 0} | dict.fromkeys(_REAL_FIELDS, np.nan) | dict.fromkeys(_COUNT_FIELDS, 0)
-    arrays: dict[str, Any] = {name: getattr(table, name).copy() for name in _ARRAYS}  # Any: arrays of three kinds of number
+    arrays: dict[str, Any] = {name: getattr(table, name).copy() for name in _ARRAYS}  # Any: arrays of two kinds of number
     for name, array in arrays.items():
-        array[~kept] = blank[name]
+        array[~kept] = 0 if name == "labels" else np.nan
     return replace(table, **arrays)
 
 
 def _read(store: Store, recording: str) -> Table:
     questions, experts = store.questions(recording), store.experts(recording)
     shape = (len(questions), len(experts), N_LABELS)
-    arrays: dict[str, Any] = {"labels": np.zeros(shape, dtype=np.int8)}  # Any: arrays of three kinds of number
-    arrays |= {name: np.full(shape, np.nan, dtype=np.float32) for name in _REAL_FIELDS}
-    arrays |= {name: np.zeros(shape, dtype=np.int32) for name in _COUNT_FIELDS}
+    arrays: dict[str, Any] = {"labels": np.zeros(shape, dtype=np.int8)}  # Any: arrays of two kinds of number
+    arrays |= {name: np.full(shape, np.nan, dtype=np.float32) for name in (*_REAL_FIELDS, *_COUNT_FIELDS)}
     rows = store.entry_rows(recording, ["p.label", *(f"p.{name}" for name in (*_REAL_FIELDS, *_COUNT_FIELDS))])
     if rows:
         ids, names, previous, *values = zip(*rows, strict=True)
@@ -189,7 +189,9 @@ def _fill(arrays: Mapping[str, NDArray[Any]], at: tuple[NDArray[Any], ...], valu
     try:
         for array, column in zip(arrays.values(), values, strict=True):
             array[at] = np.array(column, dtype=array.dtype)  # NULL becomes nan
-        is_sound = bool(np.isin(arrays["labels"], list(Label)).all())
+        is_sound = bool(np.isin(arrays["labels"], list(Label)).all()) and not any(
+            (arrays[name] > MOST_TOKENS).any() for name in _COUNT_FIELDS
+        )
     except (TypeError, ValueError, OverflowError):
         is_sound = False
     if not is_sound:

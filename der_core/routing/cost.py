@@ -69,12 +69,13 @@ class Prices:
 
     def reply_seconds(self, expert: int, reply: Reply) -> float:
         """Return the standardised seconds of one live reply."""
-        return reply.prompt_tokens * self.prompt_rate_s[expert] + reply.generated_tokens * self.generation_rate_s[expert]
+        prompt, generated = _known(reply.prompt_tokens), _known(reply.generated_tokens)
+        return prompt * self.prompt_rate_s[expert] + generated * self.generation_rate_s[expert]
 
     def reply_cost(self, expert: int, reply: Reply) -> float:
         """Return the cost of one live reply, by the same price list as `table_costs`."""
         raw = {
-            "tokens": float(reply.prompt_tokens + reply.generated_tokens),
+            "tokens": _known(reply.prompt_tokens) + _known(reply.generated_tokens),
             "params": self.params_billions[expert],
             "wall": reply.wall_s,
         }.get(self.mode, self.reply_seconds(expert, reply))
@@ -88,6 +89,11 @@ class Prices:
         if self.mode == "wall":
             return table.wall_s.astype(np.float64)
         return self.table_seconds(table)
+
+
+def _known(count: int | None) -> float:
+    """A count of tokens as a number, nan where nobody knows it."""
+    return np.nan if count is None else float(count)
 
 
 def fit_prices(table: Table, mode: CostMode, calibration_samples: int | None = None) -> Prices:
@@ -132,6 +138,6 @@ def _rates(table: Table, expert: int) -> tuple[float, float]:
     return _median_rate(prompt_s, processed), _median_rate(generation_s, generated)
 
 
-def _median_rate(seconds: NDArray[np.float32], tokens: NDArray[np.int32]) -> float:
+def _median_rate(seconds: NDArray[np.float32], tokens: NDArray[np.float32]) -> float:
     known = np.isfinite(seconds) & (tokens > 0)
     return float(np.median(seconds[known] / tokens[known])) if known.any() else 0.0

@@ -7,7 +7,8 @@ fresh machine needs no hub; any other name or folder goes to sentence-transforme
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,11 +66,16 @@ class SentenceEncoder:
 
 
 class CachedEncoder:
-    """An encoder that looks in a store first and keeps there what it had to compute."""
+    """An encoder that looks in a store first and keeps there what it had to compute.
 
-    def __init__(self, encoder: TextEncoder, store: Store) -> None:
+    A store that is open for reading is opened for writing only while there is something to keep, and with `keep`
+    False not at all: for a file that somebody else ships.
+    """
+
+    def __init__(self, encoder: TextEncoder, store: Store, *, keep: bool = True) -> None:
         self._encoder = encoder
         self._store = store
+        self._keep = keep
 
     @property
     def id(self) -> str:
@@ -87,9 +93,16 @@ class CachedEncoder:
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         if fresh:
             computed = dict(zip(fresh, self._encoder.encode(fresh), strict=True))
-            self._store.put_vectors(self.id, computed)
+            self._keep_vectors(computed)
             known = {**known, **computed}
         return np.stack([known[text] for text in texts]).astype(np.float32)
+
+    def _keep_vectors(self, vectors: Mapping[str, Vectors]) -> None:
+        if not self._store.read_only:
+            self._store.put_vectors(self.id, vectors)
+        elif self._keep and all(os.access(place, os.W_OK) for place in (self._store.path, self._store.path.parent)):
+            with Store.open(self._store.path, create=False) as writable:
+                writable.put_vectors(self.id, vectors)
 
 
 class KnownVectors:
