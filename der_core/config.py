@@ -36,7 +36,10 @@ class ExpertSpec:
     `model` is an Ollama tag, a model name of an OpenAI-compatible server, or the path of a GGUF file.
     `host` is the base address of the server (None: the backend's default; unused for `embedded`).
     `params_billions` prices the expert in cost mode `params`. `digest` names the exact weights; it is
-    filled in from the server or the file when the expert is opened.
+    filled in from the server or the file when the expert is opened. `held` asks the server to hold the reply to
+    yes or no by its own constraint. `context_tokens` and `max_tokens` override what `AskOptions` says for all experts.
+    `key_env` names the environment variable that holds the key of the server; the key itself stands nowhere.
+    `threads`, `batch_tokens` and `engine` (the build) are what an embedded expert's numbers depend on beside its weights.
     """
 
     name: str
@@ -46,12 +49,22 @@ class ExpertSpec:
     host: str | None = None
     params_billions: float | None = None
     digest: str = ""
+    held: bool = False
+    context_tokens: int | None = None
+    max_tokens: int | None = None
+    key_env: str | None = None
+    threads: int | None = None
+    batch_tokens: int | None = None
+    engine: str = ""
 
     def check(self) -> None:
         """Raise SettingsError unless the fields make sense."""
         _require(bool(self.name and self.model), "An expert needs a name and a model.")
         _require(self.backend in get_args(Backend), f"Expert {self.name}: unknown backend {self.backend!r}.")
         _require(self.style in get_args(Style), f"Expert {self.name}: unknown answering style {self.style!r}.")
+        for name in ("context_tokens", "max_tokens", "threads", "batch_tokens"):
+            value = getattr(self, name)
+            _require(value is None or 1 <= value <= 1 << 24, f"Expert {self.name}: {name} must be a whole number from 1 up, not {value}.")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ REPLY_COLUMNS = (
 """Columns of the table `replies` that hold the fields of a Reply, in their order; its digest is kept with the frame."""
 
 
+_ALWAYS_WRITTEN = ("name", "backend", "model", "style", "host", "params_billions", "digest")
 _MOST_ALTERNATIVES_BYTES = 1 << 20
 
 
@@ -71,8 +72,8 @@ def question_from_json(body: str) -> Question:
 
 
 def spec_to_json(spec: ExpertSpec) -> str:
-    """Return the settings of an expert as canonical JSON."""
-    return to_json(asdict(spec))
+    """Return the settings of an expert as canonical JSON, those of later versions only where they are set."""
+    return to_json({name: value for name, value in asdict(spec).items() if name in _ALWAYS_WRITTEN or value not in (None, False, "")})
 
 
 def spec_from_json(body: str) -> ExpertSpec:
@@ -81,9 +82,9 @@ def spec_from_json(body: str) -> ExpertSpec:
 
 
 def without_machine(spec: ExpertSpec) -> ExpertSpec:
-    """Return the settings without what only this machine knows: its hosts, and the folder of a model file."""
+    """Return the settings without what only this machine knows: its hosts, its variables of keys, and the folder of a model file."""
     model = PurePath(spec.model).name if spec.backend == "embedded" else spec.model
-    return replace(spec, host=None, model=model)
+    return replace(spec, host=None, key_env=None, model=model)
 
 
 def frame_of(request: Request) -> str:

@@ -486,4 +486,4 @@ class Store:
 
 
 def _identity(spec: ExpertSpec) -> tuple[str, ...]:
-    return (spec.backend, spec.style, spec.digest or spec.model)
+    return (spec.backend, spec.style, spec.digest or spec.model, "held" if spec.held else "")

@@ -116,7 +116,9 @@ class Table:
         Times are left out, and so are hosts and file places of the experts: the same replies measured
         elsewhere are the same data.
         """
-        experts = [[spec.name, spec.backend, spec.digest or spec.model, spec.style] for spec in self.experts]
+        experts = [
+            [spec.name, spec.backend, spec.digest or spec.model, spec.style, *(["held"] if spec.held else [])] for spec in self.experts
+        ]
         hasher = hashlib.sha256(packing.to_json([packing.question_to_json(question) for question in self.questions]).encode())
         hasher.update(packing.to_json(experts).encode())
         p_yes = np.where(np.isnan(self.p_yes), np.float32(-1), self.p_yes)

@@ -114,12 +114,20 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _read_config(data: object) -> TrainConfig:
+    data = _with_defaults(TrainConfig().to_json(), data)
     _check_like(TrainConfig().to_json(), data, "config")
     assert isinstance(data, dict)
     try:
         return TrainConfig.from_json(data)
     except SettingsError as error:
         raise RouterFileError(f"The router's settings are not valid: {error}") from error
+
+
+def _with_defaults(template: object, data: object) -> object:
+    """The settings with those that an earlier version lacks at their default, at every level."""
+    if not isinstance(template, dict) or not isinstance(data, dict):
+        return data
+    return {**template, **{key: _with_defaults(template.get(key), value) for key, value in data.items()}}
 
 
 def _check_like(template: object, data: object, what: str) -> None:
@@ -145,12 +153,16 @@ def _read_experts(data: object) -> tuple[ExpertSpec, ...]:
 
 
 def _read_expert(data: object) -> ExpertSpec:
-    entry = _object(data)
+    entry = {**asdict(ExpertSpec("", "ollama", "")), **_object(data)}  # settings that an earlier version lacks have their default
     _expect(set(entry) == {field.name for field in fields(ExpertSpec)}, "the fields of an expert")
     if entry["params_billions"] is not None:
         _real(entry["params_billions"], "params_billions", 0.0, math.inf)
-    texts = {name: value for name, value in entry.items() if name != "params_billions" and not (name == "host" and value is None)}
-    spec = ExpertSpec(**{**entry, **{name: _text(value, name) for name, value in texts.items()}})
+    for name in ("context_tokens", "max_tokens", "threads", "batch_tokens"):
+        _expect(entry[name] is None or type(entry[name]) is int, name)
+    _expect(isinstance(entry["held"], bool), "held")
+    for name in ("name", "backend", "model", "style", "digest", "engine", "host", "key_env"):
+        _expect(isinstance(entry[name], str) or (entry[name] is None and name in ("host", "key_env")), name)
+    spec = ExpertSpec(**entry)
     try:
         spec.check()
     except SettingsError as error:
