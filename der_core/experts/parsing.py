@@ -1,55 +1,88 @@
-"""From the text of a reply to its label, and from log-probabilities to P(yes).
+"""The one reader of replies: from a text and its tokens to a label, its reason and P(yes).
 
-A label is read, never assumed: text that says neither yes nor no is invalid.
+A label is read, never assumed: text that says neither yes nor no is invalid, and says why. Thoughts are cut off in
+`experts.thoughts`, the deciding word is found in `experts.answers`, tokens are laid upon the text in `experts.tokens`.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from der_core.config import Style
+from der_core.experts.answers import NEITHER, Answer, answer_after_reason, answer_at_once
+from der_core.experts.thoughts import ReplyProper, reply_proper
+from der_core.experts.tokens import STOP_SEQUENCES, Span, TokenChoice, p_yes_at, place_of, token_spans
 from der_core.records import Label
 
-_WORD = r"(?<![a-z0-9])(yes|no|neither)(?![a-z0-9])"
-_FIRST_WORD = re.compile(_WORD, re.IGNORECASE)
-_ANSWER = re.compile(r"(?<![a-z])answer(?:\s+(?:to\s+(?:the|this)\s+question\s+)?is)?[^a-z0-9]*" + _WORD, re.IGNORECASE)
-_ECHO = re.compile(r"(?<![a-z0-9])(?:yes|no)\W*(?:/|\b(?:or|and|nor)\b)\W*(?:yes|no)(?![a-z0-9])", re.IGNORECASE)
-_LABELS = {"yes": Label.YES, "no": Label.NO, "neither": Label.INVALID}
+__all__ = ["Reading", "TokenChoice", "apply_threshold", "p_yes_from_top_logprobs", "read_label", "read_reply", "stop_sequences", "was_cut"]
+
+_AT_ONCE: frozenset[str] = frozenset({"direct", "examples"})
+_REASONED: frozenset[str] = frozenset({"reason"})
+
+_THOUGHT_ATE_ALL = "the thought never ended: all tokens went into it"
+_THOUGHT_OPEN = "the thought never ended"
+_CUT_THINKING = "the reply is empty: cut while still thinking"
+_CUT_EMPTY = "the reply is empty: the tokens ran out before it began"
+_ENDED_THINKING = "the reply is empty: nothing follows the thought"
+_CUT_BEFORE = "cut before the answer"
+_CUT_REASONS = frozenset({_THOUGHT_ATE_ALL, _THOUGHT_OPEN, _CUT_THINKING, _CUT_EMPTY, _ENDED_THINKING, _CUT_BEFORE})
+
+_PLAIN_WORDS = (frozenset({"yes"}), frozenset({"no"}))
+_TRUTH_WORDS = (frozenset({"yes", "true"}), frozenset({"no", "false"}))
 
 
 @dataclass(frozen=True)
-class TokenChoice:
-    """A generated token and the most likely tokens at its place, as (token, natural log-probability)."""
+class Reading:
+    """What a reply says, and how sure its model was.
 
-    token: str
-    top: tuple[tuple[str, float], ...]
+    `reason` tells in one plain sentence why the label is INVALID ("" where it is not). `answer_text` is the reply
+    proper: what stands after the last closed thought. `p_yes` is the probability of yes against no at the token that
+    decides, None where unknown; `alternatives` are the (token, natural log-probability) pairs there. `token_logprobs`
+    holds, for styles that write more than a word, the log-probability of each token of the reply proper; empty unless
+    all of them are known.
+    """
+
+    label: Label
+    reason: str
+    answer_text: str
+    p_yes: float | None
+    alternatives: tuple[tuple[str, float], ...]
+    token_logprobs: tuple[float, ...]
+
+
+def read_reply(text: str, style: Style, tokens: Sequence[TokenChoice] = (), *, thinking: str = "", finish: str = "") -> Reading:
+    """Read a reply; what is not certain stays INVALID or unknown.
+
+    `tokens` are those of the whole generation, as far as the server tells them; `thinking` is what it returned apart
+    from the content, `finish` why it stopped ("length" where the tokens ran out, "" where not told).
+    """
+    proper = reply_proper(text)
+    answer = _answer(text, proper, style, thinking, finish)
+    reading = Reading(answer.label, answer.reason, text[proper.start : proper.end].strip(), None, (), ())
+    spans = token_spans(tokens, text, thinking)
+    return reading if spans is None else _with_tokens(reading, answer, tokens, spans, text, proper, style)
 
 
 def read_label(text: str, style: Style) -> Label:
     """Read what a reply says: YES, NO, or INVALID for text that is neither.
 
-    `direct`: the first of the words yes, no, neither. `reason`: the word after the last "answer:"; without
-    one, the word with which the last line begins. An echoed choice ("yes or no") says nothing.
+    `direct` and `examples`: the first word that stands as an answer. `reason`: the word after the last "Answer:";
+    without one, where the answer is stated, or the word with which the last line begins. Thoughts, our own prompt and
+    an echoed choice ("yes or no") say nothing; text from a question of the model's own on is not read.
     """
-    found = _deciding_word(text, style)
-    return _LABELS[found.group(1).lower()] if found else Label.INVALID
+    return read_reply(text, style).label
 
 
 def p_yes_from_top_logprobs(tokens: Sequence[TokenChoice], style: Style) -> float | None:
-    """Probability of yes against no, in [0, 1], at the token that decides the label.
+    """Probability of yes against no, in [0, 1], at the token that decides the label of the text they make up.
 
-    The masses of all spellings (case, leading space, punctuation) are added up. A `direct` reply without
-    either word is judged at its first token, where the answer was due. None where neither word is among
-    the likely tokens there, or a `reason` reply never came to its answer.
+    The masses of all spellings (case, leading space, punctuation) are added up. An at-once reply without either word
+    is judged where its answer was due, at its first token. None where neither word is among the likely tokens there,
+    a reasoned reply never came to its answer, or a thought never ended.
     """
-    place = _deciding_place(tokens, style)
-    if place is None:
-        return None
-    yes, no = (_mass(tokens[place].top, word) for word in ("yes", "no"))
-    return yes / (yes + no) if yes + no > 0 else None
+    return read_reply("".join(choice.token for choice in tokens), style, tokens).p_yes
 
 
 def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) -> Label:
@@ -59,32 +92,68 @@ def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) 
     return Label.YES if p_yes >= threshold else Label.NO
 
 
-def _deciding_word(text: str, style: Style) -> re.Match[str] | None:
-    plain = _ECHO.sub(lambda echo: " " * len(echo.group()), text)
-    return _reasoned_word(plain) if style == "reason" else _FIRST_WORD.search(plain)
+def stop_sequences(style: Style) -> tuple[str, ...]:
+    """What a server may be told to stop at, so that a base model does not go on with a question of its own.
+
+    Not for models that think in their content: a thought may well hold such a line, and would be cut there. Nothing
+    for styles whose text is not a reply in words.
+    """
+    return STOP_SEQUENCES if style in _AT_ONCE | _REASONED else ()
 
 
-def _reasoned_word(plain: str) -> re.Match[str] | None:
-    answers = list(_ANSWER.finditer(plain))
-    if answers:
-        return _FIRST_WORD.search(plain, answers[-1].start(1))
-    stripped = plain.rstrip()
-    start = stripped.rfind("\n") + 1
-    word = _FIRST_WORD.search(plain, start)
-    return word if word and not re.search("[a-zA-Z0-9]", plain[start : word.start()]) else None
+def was_cut(reason: str) -> bool:
+    """Whether a reply is INVALID because its tokens ran out or went into a thought, not because of what it says."""
+    return reason in _CUT_REASONS
 
 
-def _deciding_place(tokens: Sequence[TokenChoice], style: Style) -> int | None:
-    word = _deciding_word("".join(choice.token for choice in tokens), style)
-    if word is None:
-        return 0 if tokens and style != "reason" else None
-    end = 0
-    for place, choice in enumerate(tokens):
-        end += len(choice.token)
-        if end > word.start():
-            return place
-    return None
+def _answer(text: str, proper: ReplyProper, style: Style, thinking: str, finish: str) -> Answer:
+    cut = finish.lower() == "length"
+    if not proper.finished:
+        return Answer(reason=_THOUGHT_ATE_ALL if cut else _THOUGHT_OPEN)
+    body = text[proper.start : proper.end]
+    if not body.strip():
+        return Answer(reason=_why_empty(proper.thought or bool(thinking.strip()), cut))
+    read = answer_after_reason(body) if style in _REASONED else answer_at_once(body)
+    if read.reason:
+        return replace(read, reason=_CUT_BEFORE) if cut and read.reason == NEITHER else read
+    return replace(read, place=proper.start + read.place)
 
 
-def _mass(top: Iterable[tuple[str, float]], word: str) -> float:
-    return sum(math.exp(logprob) for token, logprob in top if "".join(filter(str.isalpha, token)).lower() == word)
+def _why_empty(thought: bool, cut: bool) -> str:
+    if cut:
+        return _CUT_THINKING if thought else _CUT_EMPTY
+    return _ENDED_THINKING if thought else "the reply is empty"
+
+
+def _with_tokens(
+    reading: Reading, answer: Answer, tokens: Sequence[TokenChoice], spans: Sequence[Span], text: str, proper: ReplyProper, style: Style
+) -> Reading:
+    """The reading with what its tokens tell: P(yes) and the alternatives where it is decided, or was due."""
+    body = text[proper.start : proper.end]
+    start = proper.start + len(body) - len(body.lstrip())
+    first = place_of(spans, text, start) if body.strip() else None
+    place = first
+    if answer.word:
+        place = place_of(spans, text, answer.place)
+    elif style not in _AT_ONCE or answer.reason not in (NEITHER, _CUT_BEFORE):
+        place = None
+    words = _TRUTH_WORDS if answer.word in ("true", "false") else _PLAIN_WORDS
+    p_yes = p_yes_at(tokens[place], *words) if place is not None else None
+    opens = answer.word and not any(map(str.isalnum, text[start : answer.place]))
+    if p_yes is None and opens and first is not None and first != place:
+        # A server that is held to a quoted word chooses between yes and no after the quote, in pieces at times.
+        p_yes = p_yes_at(tokens[first], *words)
+        place = first if p_yes is not None else place
+    return replace(
+        reading,
+        p_yes=p_yes,
+        alternatives=tokens[place].top if place is not None else (),
+        token_logprobs=() if style in _AT_ONCE else _logprobs(tokens, spans, text, proper),
+    )
+
+
+def _logprobs(tokens: Sequence[TokenChoice], spans: Sequence[Span], text: str, proper: ReplyProper) -> tuple[float, ...]:
+    begin, end = (len(text[:place].encode(errors="surrogatepass")) for place in (proper.start, proper.end))
+    of_reply = [choice.logprob for choice, span in zip(tokens, spans, strict=True) if max(span[0], begin) < min(span[1], end)]
+    known = tuple(logprob for logprob in of_reply if logprob is not None and math.isfinite(logprob))
+    return known if len(known) == len(of_reply) else ()

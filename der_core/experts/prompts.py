@@ -54,6 +54,13 @@ _ADVICE: dict[Label, str] = {
     Label.INVALID: "Another model gave an answer that was neither yes nor no. What is your own answer?",
 }
 
+OWN_SENTENCES = (
+    *_ADVICE.values(),
+    *(line for closing in _CLOSING.values() for line in closing.splitlines()),
+    *(role.partition("\n")[0] for role in _ROLE.values()),
+)
+"""What a model repeats when it sends our prompt back; passages and questions are left out, examples too."""
+
 
 def build_messages(question: Question, previous_label: Label, style: Style) -> Messages:
     """The prompt for one call: a system message with the task, a user message with the question.
