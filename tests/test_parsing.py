@@ -42,7 +42,8 @@ def test_first_yes_or_no_is_the_label_of_a_direct_reply(text, label):
         "yes/no",
         "Please answer Yes/No?",
         "Yes and no",
-        "true",
+        "true or false",
+        "True and false",
         "eyes, noyes",
     ],
 )

@@ -65,7 +65,9 @@ _COMPOUND_AFTER = re.compile(r"['’\-‐‑][^\W_]")
 _COMPOUND_BEFORE = re.compile(r"[^\W_]['’\-‐‑]$")
 _KEY = re.compile(r"[\"']\s*:")
 _NUMBER = re.compile(r"\.?[ \t]*#?[ \t]*\d")
-_DENIED = re.compile(r"(?:\bnot|n['’]t|\bcannot|\bnever|\binstead\s+of|\brather\s+than|\bthan)(?:\s+[^\W_]+){0,3}[\s\"'“”‘’*_`]*$", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\bnot|n['’]t|\bcannot|\bnever|\binstead\s+of|\brather\s+than|\bthan)(?:\s+[^\W_]+){0,3}[\s\"'“”‘’*_`]*$", re.IGNORECASE
+)
 _SUPPOSED = re.compile(r"\b(?:if|whether|unless|when|suppose|assuming)\b[^.,;:!?\n]*$", re.IGNORECASE)
 _TOLD = re.compile(
     r"\bmodels?\s+(?:also\s+)?(?:think|thought|say|said|believe|answer|claim|gave|reply|replie|conclude|suggest)\w*\b[^.;!?\n]*$"
@@ -191,7 +193,7 @@ def _is_answer(bare: str, found: re.Match[str]) -> bool:
     line = before[before.rfind("\n") + 1 :]
     if _COMPOUND_AFTER.match(after) or _COMPOUND_BEFORE.search(line) or _KEY.match(after):
         return False
-    if _DENIED.search(line) or _SUPPOSED.search(line) or _TOLD.search(line):
+    if _DENIED.search(line[-_NEAR // 4 :]) or _SUPPOSED.search(line) or _TOLD.search(line):
         return False
     clause = _CLAUSE.split(line)[-1]
     opens = not _has_words(clause)
@@ -206,8 +208,8 @@ def _is_both(bare: str) -> bool:
 
 
 def _sentence_end(bare: str, start: int) -> int:
-    end = re.compile(r"[.!?\n]").search(bare, start)
-    return end.end() if end else len(bare)
+    end = re.compile(r"[.!?\n]").search(bare, start, start + _NEAR)
+    return end.end() if end else min(start + _NEAR, len(bare))
 
 
 def _has_words(text: str) -> bool:
@@ -223,11 +225,17 @@ def _plain(text: str) -> tuple[str, list[int]]:
     of its characters the place in the original."""
     characters, places = [], []
     for place, cluster in _clusters(text):
-        for character in unicodedata.normalize("NFKC", cluster):
+        for character in _compatible(cluster):
             if unicodedata.category(character) != "Cf":
                 characters.append(character)
                 places.append(place)
     return "".join(characters), places
+
+
+def _compatible(cluster: str) -> str:
+    plain = unicodedata.normalize("NFKC", cluster)
+    # A few letters and enclosed numbers would fall apart into signs, and set free the word beside them.
+    return cluster if cluster[0].isalnum() and any(unicodedata.category(character)[0] in "PSZ" for character in plain) else plain
 
 
 def _clusters(text: str) -> Iterator[tuple[int, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from der_core.config import Style
 from der_core.experts.answers import NEITHER, Answer, answer_after_reason, answer_at_once
 from der_core.experts.thoughts import ReplyProper, reply_proper
-from der_core.experts.tokens import STOP_SEQUENCES, Span, TokenChoice, p_yes_at, place_of, token_spans
+from der_core.experts.tokens import STOP_SEQUENCES, Span, TokenChoice, p_yes_at, place_of, token_spans, without_marks
 from der_core.records import Label
 
 __all__ = ["Reading", "TokenChoice", "apply_threshold", "p_yes_from_top_logprobs", "read_label", "read_reply", "stop_sequences", "was_cut"]
@@ -82,7 +82,7 @@ def p_yes_from_top_logprobs(tokens: Sequence[TokenChoice], style: Style) -> floa
     is judged where its answer was due, at its first token. None where neither word is among the likely tokens there,
     a reasoned reply never came to its answer, or a thought never ended.
     """
-    return read_reply("".join(choice.token for choice in tokens), style, tokens).p_yes
+    return read_reply("".join(without_marks(choice.token) for choice in tokens), style, tokens).p_yes
 
 
 def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) -> Label:

@@ -12,15 +12,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TAG = r"(?:\w+[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad)"
+_TAG = r"(?:(?!end_)\w+[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad)"
 _LEFT, _RIGHT = r"(?:<|&lt;|◁)\s*\|?\s*", r"\s*\|?\s*(?:>|&gt;|▷)"
 _OPENS = "|".join(
     (
         rf"{_LEFT}{_TAG}(?:\s+\w+\s*=[^<>]*)?{_RIGHT}",
         r"\[\s*think(?:ing)?\s*\]",
-        r"<\|start_thinking\|>",
         r"<\|inner_prefix\|>",
-        r"<\|begin_of_thought\|>",
         r"<unused94>(?:\s*thought\b)?",
         r"<\|channel>(?:\s*(?:thought|analysis)\b)?",
         r"\bhere(?:['’]s|\s+is)\s+my\s+thought\s+process\s*:",

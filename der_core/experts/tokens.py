@@ -77,8 +77,13 @@ def _mass(top: Iterable[tuple[str, float]], words: frozenset[str]) -> float:
     return sum(math.exp(logprob) for token, logprob in top if _letters(token) in words)
 
 
+def without_marks(token: str) -> str:
+    """A token with white space in place of the marks that vocabularies write for it."""
+    return token.translate(_MARKS)
+
+
 def _letters(token: str) -> str:
-    plain = unicodedata.normalize("NFKC", token.translate(_MARKS))
+    plain = unicodedata.normalize("NFKC", without_marks(token))
     return "".join(filter(str.isalpha, plain)).lower()
 
 
@@ -126,5 +131,5 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTE_OF = _byte_alphabet()
-_MARKS = str.maketrans({"Ġ": " ", "Ċ": "\n", "ĉ": "\t", "č": "\r", "▁": " "})
+_MARKS = str.maketrans({"Ġ": " ", "Ċ": "\n", "ĉ": "\t", "▁": " "})
 _SPELLINGS: tuple[Callable[[str], bytes], ...] = (_utf8, _sentence_piece, _byte_level)
