@@ -180,6 +180,7 @@ def test_our_own_prompts_come_back_as_invalid(style, previous):
         "Yes\nQ: Is it?\nA: no",
         "Yes or no: yes",
         "It is not a fish. Yes",
+        "It is not a fish but yes",
     ],
 )
 def test_yes_is_read_in_every_dress(text):
@@ -215,6 +216,8 @@ def test_no_is_read_in_every_dress(text):
     [
         "Not yes",
         "The answer is not no",
+        "I do not think the answer is yes.",
+        "Reason: no.\nAnswer:",
         "I can't say yes",
         "No doubt about it",
         "No longer",

@@ -66,7 +66,7 @@ _COMPOUND_BEFORE = re.compile(r"[^\W_]['’\-‐‑]$")
 _KEY = re.compile(r"[\"']\s*:")
 _NUMBER = re.compile(r"\.?[ \t]*#?[ \t]*\d")
 _DENIED = re.compile(
-    r"(?:\bnot|n['’]t|\bcannot|\bnever|\binstead\s+of|\brather\s+than|\bthan)(?:\s+[^\W_]+){0,3}[\s\"'“”‘’*_`]*$", re.IGNORECASE
+    r"(?:\bnot|n['’]t|\bcannot|\bnever|\binstead\s+of|\brather\s+than|\bthan)(?:\s+(?!but\b)[^\W_]+){0,6}[\s\"'“”‘’*_`]*$", re.IGNORECASE
 )
 _SUPPOSED = re.compile(r"\b(?:if|whether|unless|when|suppose|assuming)\b[^.,;:!?\n]*$", re.IGNORECASE)
 _TOLD = re.compile(
@@ -140,8 +140,11 @@ def _first_word(head: str, bare: str) -> tuple[str, int] | None:
     first = _standing(bare, 0, len(bare))
     if first is not None and not _has_words(bare[: first[1]]):
         return first
-    marked = (_after_marker(bare, marker.end()) for marker in _markers(head))
-    return next((word for word in marked if word is not None), first)
+    markers = _markers(head)
+    if not markers:
+        return first
+    # An answer that was announced and never given is not the word of some sentence before it.
+    return next((word for marker in markers if (word := _after_marker(bare, marker.end())) is not None), None)
 
 
 def _reasoned_word(head: str, bare: str) -> tuple[str, int] | None:
