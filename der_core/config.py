@@ -90,6 +90,8 @@ class AskOptions:
     """Further attempts after a connection fault, a timeout excluded."""
     backoff_s: float = 2.0
     """Pause before the first further attempt; doubled each time."""
+    states_folder: str | None = None
+    """Where embedded experts keep what they read once for all questions (the fixed beginning of a style); None: nowhere for long."""
     allow_remote: bool = False
     """Whether hosts other than loopback may be called."""
 

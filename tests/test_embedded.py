@@ -1,10 +1,12 @@
 import hashlib
+import os
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import ollama_server
 import pytest
 
@@ -25,6 +27,7 @@ from der_core.experts.weights import WEIGHTS as KNOWN
 from der_core.experts.weights import whole_file
 from der_core.records import Label, Question
 
+TEXTS = ["is the sky blue on clear days", "is it grey", "can the sky be grey when it is cloudy outside"]
 QUESTION = Question(id="q", text="is the sky blue on clear days", passage="The sky is blue on clear days and grey on all other days.")
 OPTIONS = AskOptions(threads=1)
 WEIGHTS = whole_file(KNOWN[0])
@@ -110,7 +113,7 @@ def test_closing_twice_gives_the_server_back_once(fake_gguf):
     first, second = (EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=pool) for _ in range(2))
     first.close()
     first.close()
-    assert pool.acquire(fake_gguf, OPTIONS.context_tokens) is second._server
+    assert pool.acquire(fake_gguf, OPTIONS.context_tokens, OPTIONS.threads) is second._server
 
 
 def test_a_closed_expert_is_not_asked(fake_gguf):
@@ -135,10 +138,67 @@ class TestRealModel:
         first, second = (experts[0].ask(QUESTION, Label.NO) for _ in range(2))
         assert (first.text, first.label) == (second.text, second.label)
 
-    def test_the_advice_finds_the_question_in_the_prefix_cache(self, experts):
-        experts[0].ask(QUESTION, Label.NONE)
-        advised = experts[0].ask(QUESTION, Label.YES)
-        assert advised.cached_tokens > advised.prompt_tokens / 2
+    def test_a_reply_does_not_depend_on_what_was_asked_before(self, experts):
+        """The same calls in two orders, styles mixed: text, label, P(yes) to the last bit, counts."""
+        asked = [
+            (expert, replace(QUESTION, id=f"q{n}", text=text), label)
+            for n, text in enumerate(TEXTS)
+            for expert in experts
+            for label in Label
+        ]
+        first = [expert.ask(question, label) for expert, question, label in asked]
+        order = np.random.default_rng(3).permutation(len(asked))
+        again = {int(place): asked[place][0].ask(*asked[place][1:]) for place in order}
+        for place, reply in enumerate(first):
+            for name in ("text", "label", "p_yes", "prompt_tokens", "cached_tokens", "generated_tokens"):
+                assert getattr(again[place], name) == getattr(reply, name), (asked[place], name)
+
+    def test_a_call_counts_as_read_whatever_does_not_begin_every_prompt_of_its_style(self, experts):
+        first, advised = (experts[0].ask(QUESTION, label) for label in (Label.NONE, Label.YES))
+        other = experts[0].ask(replace(QUESTION, text="is rain wet", passage=None), Label.NONE)
+        assert 0 < first.cached_tokens == advised.cached_tokens == other.cached_tokens < other.prompt_tokens < first.prompt_tokens
+        assert advised.prompt_s > 0
+
+    def test_fixed_beginnings_are_found_on_disk_by_the_next_process(self, tmp_path):
+        options = replace(OPTIONS, context_tokens=512, states_folder=str(tmp_path))
+        replies = []
+        for _ in range(2):
+            expert = EmbeddedExpert(spec_of(WEIGHTS), options, pool=ServerPool())
+            assert expert.warm() > 0
+            kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("beginning-*.state")}
+            replies.append(expert.ask(QUESTION, Label.YES))
+            expert.close()
+            assert len(kept) == 1 and not list(tmp_path.rglob("question-*"))
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("beginning-*.state")} == kept
+        assert replies[0].p_yes == replies[1].p_yes and replies[0].text == replies[1].text
+
+    def test_a_damaged_state_is_made_anew(self, tmp_path):
+        options = replace(OPTIONS, context_tokens=512, states_folder=str(tmp_path))
+        first = EmbeddedExpert(spec_of(WEIGHTS), options, pool=ServerPool())
+        reply = first.ask(QUESTION, Label.NONE)
+        first.close()
+        (state,) = tmp_path.rglob("beginning-*.state")
+        state.write_bytes(state.read_bytes()[:1000])
+        second = EmbeddedExpert(spec_of(WEIGHTS), options, pool=ServerPool())
+        assert second.ask(QUESTION, Label.NONE).p_yes == reply.p_yes
+        second.close()
+
+    def test_the_model_lives_in_a_process_of_its_own_that_is_started_anew_when_it_was_killed(self):
+        expert = EmbeddedExpert(spec_of(WEIGHTS), replace(OPTIONS, context_tokens=512), pool=ServerPool())
+        before = expert.ask(QUESTION, Label.NONE)
+        process = expert._server._process
+        assert process.pid != os.getpid()
+        process.kill()
+        process.wait()
+        after = expert.ask(QUESTION, Label.NONE)
+        assert after.load_s > 0 and (after.text, after.p_yes) == (before.text, before.p_yes)
+        expert.close()
+        assert expert._server._process is None
+
+    def test_threads_batch_and_build_are_part_of_the_request(self, experts):
+        options = experts[0].request(QUESTION, Label.NONE).options
+        assert options["threads"] == 1 and options["batch_tokens"] == 512 and str(options["engine"]).startswith("xllamacpp 20")
+        assert (experts[0].spec.threads, experts[0].spec.batch_tokens, experts[0].spec.engine) == (1, 512, options["engine"])
 
     def test_both_styles_share_one_loaded_file(self, experts):
         experts[0].ask(QUESTION, Label.NONE)

@@ -15,7 +15,7 @@ from der_core.experts.opening import open_experts
 from der_core.jobs import JobHandle, JobSnapshot, JobState
 from der_core.records import Label, Question, Reply
 from ui.address_choice import choose_segment
-from ui.home import allow_remote
+from ui.home import allow_remote, states_folder
 from ui.parts import count, duration, notice, number, plain, plain_sentence, show_text
 from ui.work import board, latest, this_tab, whose
 
@@ -81,7 +81,9 @@ def _start(spec: ExpertSpec, question: Question, previous_label: Label) -> None:
     if not question.text:
         st.warning("Type a question first.", icon=":material/edit:")
         return
-    options = AskOptions(connect_timeout_s=3.0, read_timeout_s=_READ_S, retries=0, allow_remote=allow_remote())
+    options = AskOptions(
+        connect_timeout_s=3.0, read_timeout_s=_READ_S, retries=0, states_folder=str(states_folder()), allow_remote=allow_remote()
+    )
     try:
         start_trial(spec, question, previous_label, options, this_tab())
     except JobBusy as error:

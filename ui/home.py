@@ -64,6 +64,11 @@ def models_folder() -> Path:
     return home() / "models"
 
 
+def states_folder() -> Path:
+    """Return the folder in which embedded experts keep what they read once for all questions."""
+    return home() / "states"
+
+
 def gguf_folder() -> Path | None:
     """Return the folder of the user's own GGUF files, $DER_GGUF, None where it is not set or not a folder."""
     value = os.environ.get("DER_GGUF")

@@ -11,7 +11,7 @@ from der_core.errors import DerError
 from der_core.recording.plan import calls_needed
 from der_core.recording.store import RecordingInfo
 from ui.expert_health import draw_obstacles, health_of, not_ready
-from ui.home import RecordingRef, allow_remote, store_file
+from ui.home import RecordingRef, allow_remote, states_folder, store_file
 from ui.loaders import open_store, recording_info, recordings
 from ui.parts import notice, plain
 from ui.question_choice import Asked
@@ -80,7 +80,7 @@ def _start(name: str, asked: Asked, specs: Sequence[ExpertSpec]) -> None:
     if not_ready(healths):
         draw_obstacles(healths)
         return
-    options = AskOptions(allow_remote=allow_remote())
+    options = AskOptions(states_folder=str(states_folder()), allow_remote=allow_remote())
     try:
         start_recording(name, asked.load, specs, options, this_tab())
     except DerError as error:

@@ -24,7 +24,7 @@ from der_core.routing.baselines import single_name
 from der_core.routing.live import Decision, LiveSource, route_events
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 from ui.expert_choice import gguf_files
-from ui.home import allow_remote
+from ui.home import allow_remote, states_folder
 from ui.loaders import live_encoder, run_experts, run_report, run_router
 from ui.route_view import Event
 from ui.work import board
@@ -163,6 +163,8 @@ def _let_go(held: _Held) -> None:
 
 @st.cache_resource(max_entries=1, show_spinner=False, on_release=_let_go)
 def _held_open(specs: tuple[ExpertSpec, ...], remote: bool) -> _Held:
-    options = AskOptions(connect_timeout_s=_CONNECT_S, read_timeout_s=_READ_S, retries=0, allow_remote=remote)
+    options = AskOptions(
+        connect_timeout_s=_CONNECT_S, read_timeout_s=_READ_S, retries=0, states_folder=str(states_folder()), allow_remote=remote
+    )
     stack = ExitStack()
     return _Held(tuple(stack.enter_context(open_experts(specs, options))), stack)

@@ -38,6 +38,7 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
     options = AskOptions(
         context_tokens=arguments.context_tokens,
         threads=arguments.threads,
+        states_folder=str(Path(arguments.models).resolve().parent / "states"),
         connect_timeout_s=arguments.ollama_connect_timeout,
         read_timeout_s=arguments.ollama_timeout,
         retries=arguments.ollama_retries,

@@ -61,8 +61,8 @@ class ChatEndpoint:
             transport=transport,
         )
 
-    def complete(self, request: Request, model: str, style: Style) -> Reply:
-        """Make the call and read the reply; connection faults are retried."""
+    def complete(self, request: Request, model: str, style: Style, beside: Mapping[str, object] | None = None) -> Reply:
+        """Make the call and read the reply; connection faults are retried. `beside` are fields that only this server knows."""
         body = {
             "model": model,
             "messages": [{"role": role, "content": text} for role, text in request.messages],
@@ -71,6 +71,7 @@ class ChatEndpoint:
             "max_tokens": request.options["max_tokens"],
             "logprobs": True,
             "top_logprobs": TOP_LOGPROBS,
+            **(beside or {}),
         }
 
         def attempt() -> Reply:
