@@ -105,9 +105,15 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
 def _add_questions(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("questions")
     group.add_argument(
-        "--questions", default="boolq", metavar="SOURCE", help="boolq, bundled, a hub dataset name, or a .jsonl or .csv file"
+        "--questions",
+        default="boolq",
+        metavar="SOURCE",
+        help="boolq, bundled, a hub dataset (org/name or org/name:configuration), or a file: .jsonl, .json, .csv, .tsv, .parquet, packed or not",
     )
     group.add_argument("--split", default=None, metavar="NAME", help="split of a hub dataset to take questions from")
+    group.add_argument(
+        "--no-answers", action="store_true", help="go on where no question has an answer: the replies are kept, but nothing can be scored"
+    )
     group.add_argument("--passage", action=argparse.BooleanOptionalAction, default=True, help="ask with the passage, where there is one")
 
 

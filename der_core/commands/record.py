@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from der_core.commands.questions import read_and_tell
 from der_core.commands.settings import ask_options, command_words, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.provenance import recording_meta
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
-from der_core.recording.questions import load_questions
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
 from der_core.records import Question
@@ -24,13 +24,7 @@ from der_core.records import Question
 
 def execute(arguments: argparse.Namespace) -> int:
     """Record; return 0 when the recording is complete, 1 when something is missing."""
-    questions = load_questions(
-        arguments.questions,
-        split=arguments.split or "validation",
-        with_passage=arguments.passage,
-        limit=arguments.samples,
-        seed=arguments.seed,
-    )
+    questions = read_and_tell(arguments, arguments.split or "validation", arguments.samples).questions
     with Store.open(Path(arguments.store)) as store:
         summary = record_questions(arguments, store, questions)
         if arguments.vectors:

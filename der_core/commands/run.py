@@ -8,6 +8,7 @@ from pathlib import Path
 from der_core.commands.ask import converse, specs_for
 from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.record import record_questions
+from der_core.commands.questions import read_and_tell
 from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
 from der_core.commands.terminal import complain, say, say_json
 from der_core.commands.train import load_pool, train_with_progress
@@ -16,7 +17,7 @@ from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
 from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.opening import check_experts, open_experts
-from der_core.recording.questions import Splits, load_questions
+from der_core.recording.questions import Splits, is_question_file
 from der_core.recording.store import Store
 from der_core.recording.table import Table
 from der_core.records import Label, Question
@@ -62,23 +63,17 @@ def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Spl
     A hub dataset with splits of its own trains on its training split and tests on its validation split, as
     the name of an --split overrides; one file is split by passage.
     """
-    source, seed, passage = arguments.questions, arguments.seed, arguments.passage
+    source, seed = arguments.questions, arguments.seed
     n_train, n_test = arguments.train_samples, arguments.eval_samples
-    if is_file(source) or source == "bundled" or arguments.split:
-        pool = load_questions(source, split=arguments.split or "validation", with_passage=passage, limit=n_train + n_test, seed=seed)
+    if is_question_file(source) or source == "bundled" or arguments.split:
+        pool = read_and_tell(arguments, arguments.split or "validation", n_train + n_test).questions
         return pool, choose_splits(pool, seed, n_train, n_test)
     learn, held_out = (
-        load_questions(source, split=split, with_passage=passage, limit=limit, seed=seed)
-        for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True)
+        read_and_tell(arguments, split, limit).questions for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True)
     )
     inner = choose_splits(learn, seed, None, None)
     splits = Splits(train=inner.train + inner.test, validation=inner.validation, test=tuple(question.id for question in held_out))
     return (*learn, *held_out), splits
-
-
-def is_file(source: str) -> bool:
-    """Tell whether `source` names a question file rather than a dataset."""
-    return Path(source).suffix.lower() in (".jsonl", ".csv")
 
 
 def probe(parts: Parts, samples: int, config: TrainConfig) -> None:

@@ -1,0 +1,87 @@
+"""Splits of questions into training, validation and test.
+
+A split keeps the questions of one passage together. Groups stand in the order of a hash of seed and group, so
+that the side of a question depends on little else: added questions move only the few groups at a border.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from der_core.errors import SettingsError
+from der_core.records import Question
+
+FRACTIONS = (0.4, 0.1, 0.5)
+"""Shares of the questions for training, validation and test: half is held out, because a difference of some points needs many questions to be told from chance."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Ids of the questions of each side; nothing is fitted or chosen on `test`."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def split_questions(questions: Sequence[Question], *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
+    """Return the split of `questions` by passage, close to `fractions` of train, validation and test.
+
+    The test side is drawn first, as `split_counts` does, so that its questions depend on its share only. Ids
+    keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
+    """
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise SettingsError(f"The fractions of train, validation and test must sum to 1, not {fractions}.")
+    borders = (fractions[2], fractions[2] + fractions[1])
+    side_of: dict[str, int] = {}
+    passed = 0
+    for group in _groups(questions, seed):
+        middle = (passed + len(group) / 2) / len(questions)
+        side_of |= {question.id: sum(middle > border for border in borders) for question in group}
+        passed += len(group)
+    test, validation, train = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
+    return Splits(train, validation, test)
+
+
+def split_counts(questions: Sequence[Question], *, train: int, test: int, seed: int, validation_share: float = 0.2) -> Splits:
+    """Return a split with `train` and `test` questions, validation being cut out of the former.
+
+    The test side is drawn first and does not depend on `train`. A passage that would overfill a side is cut
+    short, its other questions unused; the training side may end up short by those. Raises SettingsError if
+    there are fewer than train + test questions, or a side would be empty.
+    """
+    if train < 1 or test < 1 or not 0 <= validation_share < 1:
+        raise SettingsError(f"At least one training and one test question are needed, not {train} and {test}.")
+    if train + test > len(questions):
+        raise SettingsError(f"{train} training and {test} test questions are wanted, but there are {len(questions)}; lower one of the two.")
+    groups = _groups(questions, seed)
+    tested, rest = _take(groups, test)
+    chosen, rest = _take(rest, round(train * validation_share))
+    learned, _ = _take(rest, train - len(chosen))
+    if not learned:
+        raise SettingsError("The test side takes every passage; ask for fewer test questions.")
+    return Splits(_ids(questions, learned), _ids(questions, chosen), _ids(questions, tested))
+
+
+def _groups(questions: Sequence[Question], seed: int) -> list[list[Question]]:
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.group, []).append(question)
+    return [groups[key] for key in sorted(groups, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())]
+
+
+def _take(groups: list[list[Question]], n: int) -> tuple[list[Question], list[list[Question]]]:
+    """The first n questions of the groups, and the groups that are left untouched."""
+    taken: list[Question] = []
+    for used, group in enumerate(groups):
+        if len(taken) >= n:
+            return taken, groups[used:]
+        taken += group[: n - len(taken)]
+    return taken, []
+
+
+def _ids(questions: Sequence[Question], chosen: list[Question]) -> tuple[str, ...]:
+    wanted = {question.id for question in chosen}
+    return tuple(question.id for question in questions if question.id in wanted)
