@@ -158,6 +158,29 @@ def test_a_failing_server_keeps_what_was_recorded_and_a_rerun_asks_for_the_rest(
     assert server.count("/api/chat") - before <= 40 * 2 * 3 - kept + warm_ups
 
 
+def test_what_was_read_is_said_before_anything_is_asked(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "q.csv").write_text("query;context;label;notes\nis it a;It is a.;1.0;x\nis it b;It is a.;0.0;\n", encoding="utf-8")
+    assert main(["record", "--host", server.url, "--experts", "weak:1b", "--questions", "q.csv", "--store", "r.sqlite"]) == 0
+    told = "q.csv: 2 questions, 2 with a passage, 1 yes, 1 no, 0 without an answer. Taken: question from query, passage from context, answer from label. Nobody reads: notes."
+    assert capsys.readouterr().out.splitlines()[0] == told
+
+
+@pytest.mark.parametrize("command", ["record", "run"])
+def test_questions_without_any_answer_are_asked_only_when_that_is_confirmed(
+    command: str, server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "q.csv").write_text("question,answr\n" + "".join(f"is lamp {i} lit,yes\n" for i in range(12)), encoding="utf-8")
+    options = [command, "--host", server.url, "--experts", "weak:1b", "--questions", "q.csv", "--store", "r.sqlite"]
+    options += ["--train-samples", "8", "--eval-samples", "4"] if command == "run" else []
+    assert main(options) == 2
+    error = capsys.readouterr().err
+    assert "nobody reads answr (is answr meant as answer?)" in error and "--no-answers" in error
+    assert server.count("/api/chat") == 0 and not (place / "r.sqlite").exists()
+    assert main([*options, "--no-answers"]) == 0
+    assert server.count("/api/chat") >= 36
+    assert command == "record" or "nothing can be trained or measured" in capsys.readouterr().out
+
+
 def test_evaluating_on_training_questions_is_refused(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
     assert main(record) == 0

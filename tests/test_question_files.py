@@ -124,7 +124,9 @@ def test_one_question_with_two_answers_is_refused(tmp_path: Path) -> None:
 def test_names_of_columns_are_shown_without_control_characters_and_not_by_the_thousand(tmp_path: Path) -> None:
     row = {"question": "is it a", "\x1b[31mred\n": 1, "": 2, **{f"extra{i}" * 50: 3 for i in range(100)}}
     summary = read_questions(saved(tmp_path / "q.jsonl", lines([row]))).summary
-    assert summary.isprintable() and len(summary) < 700 and "\ufffd[31mred" in summary and "(no name)" in summary and "and 94 more" in summary
+    assert (
+        summary.isprintable() and len(summary) < 700 and "\ufffd[31mred" in summary and "(no name)" in summary and "and 94 more" in summary
+    )
 
 
 # --- formats
@@ -265,7 +267,8 @@ def test_a_zip_of_one_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "problem"), [((), "holds 0 files"), (("a.csv", "b.csv"), "holds 2 files"), (("q.xlsx",), "'q.xlsx', which is no question file")]
+    ("names", "problem"),
+    [((), "holds 0 files"), (("a.csv", "b.csv"), "holds 2 files"), (("q.xlsx",), "'q.xlsx', which is no question file")],
 )
 def test_a_zip_of_anything_else_is_refused(tmp_path: Path, names: tuple[str, ...], problem: str) -> None:
     zipped(b"x", names)(tmp_path / "q.zip")

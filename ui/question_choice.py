@@ -5,38 +5,47 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from der_core.errors import DerError, QuestionsError
-from der_core.recording.questions import load_questions
+from der_core.recording.opening import ReadLimits
+from der_core.recording.questions import QuestionFile, load_questions, read_questions
 from der_core.records import Question
 from ui.address_choice import choose_segment
-from ui.parts import notice
+from ui.parts import notice, plain
 
 SOURCES = {"bundled": "Bundled set", "boolq": "BoolQ", "file": "Own file"}
 """Where questions come from; the address holds the words on the right."""
 BOOLQ_SIZES = {"validation": 3_270, "train": 9_427}
 MAX_SAMPLES, DEFAULT_SAMPLES = 10_000, 200
 MAX_BYTES = 16 * 1024 * 1024
+UPLOAD_LIMITS = ReadLimits(n_bytes=128 * 1024 * 1024, n_rows=200_000)
+"""Of what an upload holds when it is unpacked: reading more would keep every other tab waiting."""
+_UPLOADS = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet", "gz", "bz2", "xz", "zst", "zip"]
 
 _ABOUT = {
     "bundled": "Our own yes/no questions, written for this program: nothing is fetched.",
     "boolq": "Naturally occurring questions about Wikipedia passages (Clark et al. 2019), fetched from the Hugging Face hub at the start.",
-    "file": "JSONL or CSV with the columns question and answer (yes or no); passage, id and kind are optional. At most 16 MB.",
+    "file": "JSON lines, JSON, CSV, TSV or Parquet, packed or not, with the columns question and answer (yes or no); "
+    "passage, id and kind are optional, and usual other names are understood. At most 16 MB, 128 MB unpacked and 200,000 questions.",
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Questions chosen: a short name for them, how many, and how to load them (in the background, where that takes long)."""
+    """Questions chosen: a short name for them, how many, and how to load them (in the background, where that takes long).
+
+    `is_confirmed` is False while it has to be confirmed that they are to be asked without answers.
+    """
 
     name: str
     n: int
     load: Callable[[], Sequence[Question]]
+    is_confirmed: bool = True
 
 
 def choose_questions() -> Asked | None:
@@ -66,20 +75,18 @@ def _boolq() -> Asked:
 
 
 def _file() -> Asked | None:
-    upload = st.file_uploader("Question file", type=["jsonl", "csv"], key="record_file", max_upload_size=16)
+    upload = st.file_uploader("Question file", type=_UPLOADS, key="record_file", max_upload_size=16)
     if upload is None:
         return None
     content = upload.getvalue()
-    questions = read_upload(upload.name, content)
-    unanswered = sum(question.gold is None for question in questions)
-    if unanswered:
-        st.warning(
-            f"{unanswered:,} of the {len(questions):,} questions have no answer. They can be recorded, but no router can learn from the recording.",
-            icon=":material/help:",
-        )
-    samples, with_passage = _size(len(questions))
-    load = partial(read_upload, upload.name, content, with_passage, samples)
-    return Asked(_named(Path(_safe(upload.name)).stem, samples, with_passage), samples, load)
+    file = read_upload(upload.name, content)
+    (st.warning if file.unread or file.n_without_answer else st.caption)(plain(file.summary))
+    is_confirmed = not file.without_answers or st.checkbox(
+        f"Ask them all the same: {plain(file.without_answers)}", key=f"record_no_answers_{upload.file_id}"
+    )
+    samples, with_passage = _size(file.n_read)
+    name = _named(Path(_safe(upload.name)).stem, samples, with_passage)
+    return Asked(name, samples, lambda: read_upload(upload.name, content, with_passage, samples).questions, is_confirmed)
 
 
 def _size(n_all: int) -> tuple[int, bool]:
@@ -114,14 +121,15 @@ def _n_bundled() -> int:
 
 
 @st.cache_data(show_spinner=False, max_entries=4, max_size="64MiB")
-def read_upload(name: str, content: bytes, with_passage: bool = True, limit: int | None = None) -> tuple[Question, ...]:
-    """Return the questions of an uploaded file; QuestionsError names the line at fault."""
+def read_upload(name: str, content: bytes, with_passage: bool = True, limit: int | None = None) -> QuestionFile:
+    """Return what was read of an uploaded file; QuestionsError names the line at fault."""
     if len(content) > MAX_BYTES:
         raise QuestionsError(f"{name[:80]} is larger than 16 MB; divide it, or record it from the command line.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _safe(name)
         path.write_bytes(content)
         try:
-            return load_questions(path, with_passage=with_passage, limit=limit)
+            file = read_questions(path, with_passage=with_passage, limit=limit, limits=UPLOAD_LIMITS)
         except QuestionsError as error:
             raise QuestionsError(str(error).replace(f"{folder}/", "")) from error
+    return replace(file, source=path.name)

@@ -39,7 +39,16 @@ def draw_start(asked: Asked | None, specs: Sequence[ExpertSpec]) -> None:
     if known:
         st.caption(plain(f"“{name}” exists with {known.n_entries:,} replies: only what is missing will be asked."))
     label = "Go on with it" if known else "Start recording"
-    if st.button(label, icon=":material/radio_button_checked:", type="primary", key="record_start", width="stretch"):
+    if not asked.is_confirmed:
+        st.info("Confirm beside the file that these questions are to be asked without answers, and the recording can start.")
+    if st.button(
+        label,
+        icon=":material/radio_button_checked:",
+        type="primary",
+        key="record_start",
+        width="stretch",
+        disabled=not asked.is_confirmed,
+    ):
         _start(name, asked, specs)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from der_core.commands.ask import converse, specs_for
 from der_core.commands.evaluate import now_utc, show_evaluation, write_report
-from der_core.commands.record import record_questions
 from der_core.commands.questions import read_and_tell
+from der_core.commands.record import record_questions
 from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
 from der_core.commands.terminal import complain, say, say_json
 from der_core.commands.train import load_pool, train_with_progress
@@ -38,6 +38,9 @@ def execute(arguments: argparse.Namespace) -> int:
     with Store.open(Path(arguments.store)) as store:
         if not record_questions(arguments, store, questions).complete:
             complain("Going on with the questions that are completely recorded.")
+        if all(question.gold is None for question in questions):
+            say("The replies are kept. Without answers nothing can be trained or measured, so this ends here.")
+            return 0
         table = load_pool(store, arguments.recording, arguments.use_experts)
         parts = cut(table, splits)
         probe(parts, arguments.probe_samples, config)
@@ -68,9 +71,7 @@ def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Spl
     if is_question_file(source) or source == "bundled" or arguments.split:
         pool = read_and_tell(arguments, arguments.split or "validation", n_train + n_test).questions
         return pool, choose_splits(pool, seed, n_train, n_test)
-    learn, held_out = (
-        read_and_tell(arguments, split, limit).questions for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True)
-    )
+    learn, held_out = (read_and_tell(arguments, split, limit).questions for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True))
     inner = choose_splits(learn, seed, None, None)
     splits = Splits(train=inner.train + inner.test, validation=inner.validation, test=tuple(question.id for question in held_out))
     return (*learn, *held_out), splits

@@ -154,9 +154,7 @@ def _table_rows(path: Path, separators: str, limits: ReadLimits) -> Iterator[Row
                     f"{where}: {len(cells)} fields where the header names {len(names)}. Write every separator, and quote a text that goes on over several lines."
                 )
             elif any(cell.strip() for cell in cells[len(names) :]):
-                raise QuestionsError(
-                    f"{where}: more fields than the header names. Quote a text that holds the separator {separator!r}."
-                )
+                raise QuestionsError(f"{where}: more fields than the header names. Quote a text that holds the separator {separator!r}.")
             else:
                 yield Row(where, dict(zip(names, cells, strict=False)))
 

@@ -83,7 +83,7 @@ class QuestionFile:
             f"{self.n_without_answer:,} without an answer",
         ]
         drawn = f" drawn from {self.n_read:,}" if len(self.questions) < self.n_read else ""
-        return f"{len(self.questions):,} questions{drawn}, {self.n_with_passage:,} with a passage, {', '.join(answers)}"
+        return f"{len(self.questions):,} question{'' if len(self.questions) == 1 else 's'}{drawn}, {self.n_with_passage:,} with a passage, {', '.join(answers)}"
 
     def _columns(self) -> str:
         renamed = [f"{role} from {shown_names(names)}" for role, names in self.columns.items() if set(names) != {role}]

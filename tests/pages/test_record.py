@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -195,7 +196,36 @@ def test_a_broken_upload_names_its_line(empty_home: Home) -> None:
 def test_questions_without_an_answer_are_told_before_they_are_recorded(empty_home: Home) -> None:
     app = opened(record_questions="file")
     app.file_uploader(key="record_file").upload("q.csv", b"question,answer\nis it so,yes\nis it not,\n").run()
-    assert "1 of the 2 questions have no answer" in app.warning[0].value
+    assert app.warning[0].value == "q.csv: 2 questions, 0 with a passage, 1 yes, 0 no, 1 without an answer."
+    assert not app.checkbox and not app.button(key="record_start").disabled
+
+
+def test_a_file_without_any_answer_starts_only_when_that_is_confirmed(empty_home: Home) -> None:
+    app = opened(record_questions="file")
+    app.file_uploader(key="record_file").upload("q.csv", b"question,answr\nis it so,yes\nis it not,no\n").run()
+    assert "Nobody reads: answr (is answr meant as answer?)" in app.warning[0].value
+    assert app.button(key="record_start").disabled
+    assert "without answers nothing can be scored" in app.checkbox[0].label
+    app.checkbox[0].check().run()
+    assert not app.button(key="record_start").disabled
+    app.file_uploader(key="record_file").upload("other.csv", b"question,answr\nis it so,yes\nis it not,no\n").run()
+    assert app.button(key="record_start").disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("my.json", b'[{"query": "is it so", "context": "It is.", "label": 1.0}]'),
+        ("my.tsv", b"query\tcontext\tlabel\nis it so\tIt is.\t1.0\n"),
+        ("my.jsonl.gz", gzip.compress(b'{"query": "is it so", "context": "It is.", "label": 1.0}\n')),
+    ],
+)
+def test_an_upload_may_be_of_any_format_and_is_told(empty_home: Home, name: str, content: bytes) -> None:
+    app = opened(record_questions="file")
+    app.file_uploader(key="record_file").upload(name, content).run()
+    told = f"{name}: 1 question, 1 with a passage, 1 yes, 0 no, 0 without an answer. Taken: question from query, passage from context, answer from label."
+    assert told in words(app)
+    assert "1 questions × 4 experts" in words(app)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +233,8 @@ def test_questions_without_an_answer_are_told_before_they_are_recorded(empty_hom
     [
         ("q.csv", b"question,answer\nis it so,perhaps\n", "q.csv, line 2: the answer 'perhaps' is none of"),
         ("q.csv", b"\xff\xfe\x00", "q.csv is not UTF-8"),
+        ("q.jsonl.gz", gzip.compress(bytes(200_000_000)), "q.jsonl.gz, line 1: longer than 4 MB"),
+        ("q.exe", b"MZ", "of a format that is not read"),
         ("q.jsonl", b"", "q.jsonl holds no questions"),
         ("../../etc/q.jsonl", b"7\n", "q.jsonl, line 1: not a JSON object"),
         ("q.jsonl", b"x" * (MAX_BYTES + 1), "larger than 16 MB"),
@@ -215,7 +247,7 @@ def test_an_upload_is_read_or_refused_with_a_sentence(name: str, content: bytes,
 
 def test_a_larger_sample_of_an_upload_holds_the_smaller_one() -> None:
     content = "\n".join(json.dumps({"question": f"is it {i}", "answer": i % 2 == 0, "passage": "p"}) for i in range(30)).encode()
-    small, large = read_upload("q.jsonl", content, False, 5), read_upload("q.jsonl", content, False, 9)
+    small, large = (read_upload("q.jsonl", content, False, limit).questions for limit in (5, 9))
     assert large[:5] == small
     assert {question.passage for question in large} == {None}
 
