@@ -92,11 +92,14 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
     )
     group.add_argument("--host", nargs="+", default=[DEFAULT_HOST], metavar="URL", help="server address; several share the calls")
     group.add_argument("--allow-remote", action="store_true", help="allow hosts other than this machine")
-    group.add_argument("--ollama-timeout", type=float, default=900.0, metavar="S", help="read timeout in seconds")
+    group.add_argument("--ollama-timeout", type=float, default=900.0, metavar="S", help="longest time of a whole call, in seconds")
     group.add_argument("--ollama-connect-timeout", type=float, default=10.0, metavar="S", help="connect timeout in seconds")
     group.add_argument("--ollama-retries", type=int, default=3, metavar="N", help="further attempts after a connection fault")
     group.add_argument(
         "--ollama-backoff", type=float, default=2.0, metavar="S", help="pause before the first further attempt, doubled each time"
+    )
+    group.add_argument(
+        "--patience", type=float, default=120.0, metavar="S", help="how long a server that is busy or loads a model is waited for"
     )
     group.add_argument("--threads", type=int, default=None, metavar="N", help="threads of an embedded expert (none: one per processor)")
     group.add_argument("--context-tokens", type=int, default=2048, metavar="N", help="context window; a longer prompt is an error")

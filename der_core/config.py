@@ -6,6 +6,7 @@ Nothing here reads files or the environment. `check()` raises SettingsError with
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import inf
 from typing import Any, Literal, get_args
 
 from der_core.errors import SettingsError
@@ -85,7 +86,9 @@ class AskOptions:
     """Threads of an embedded expert; None: one per processor."""
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 900.0
-    """The first call of a model includes loading it."""
+    """How long a whole call may take; the first one of a model includes loading it."""
+    patience_s: float = 120.0
+    """How long a server that is busy or loading (HTTP 429, 502, 503, 504) is waited for."""
     retries: int = 3
     """Further attempts after a connection fault, a timeout excluded."""
     backoff_s: float = 2.0
@@ -99,8 +102,9 @@ class AskOptions:
         """Raise SettingsError unless every number is in range."""
         _require(self.max_tokens_direct >= 1 and self.max_tokens_reason >= 1, "A reply needs at least one token.")
         _require(self.threads is None or self.threads >= 1, "An embedded expert needs at least one thread.")
-        _require(self.connect_timeout_s > 0 and self.read_timeout_s > 0, "Timeouts must be above 0 seconds.")
-        _require(self.retries >= 0 and self.backoff_s >= 0, "Retries and backoff cannot be negative.")
+        _require(0 < self.connect_timeout_s < inf and 0 < self.read_timeout_s < inf, "Timeouts must be above 0 seconds, and finite.")
+        _require(0 <= self.patience_s < inf, "Patience cannot be negative or endless.")
+        _require(self.retries >= 0 and 0 <= self.backoff_s < inf, "Retries and backoff cannot be negative.")
 
 
 @dataclass(frozen=True)

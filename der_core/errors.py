@@ -5,7 +5,9 @@
         + HostUnreachable       nothing answers at the address of the expert's server
         + ModelMissing          the server is there, the model is not
         + ExpertTimeout         no complete reply within the read timeout
-        + ServerFault           the server answered with an error of its own (HTTP 5xx)
+        + ServerFault           the server answered with an error of its own
+          - ServerBusy          it has too much to do, or is still loading a model
+        + WaitStopped           somebody stopped while a busy server was waited for
         + BadReply              the server answered with something that is not its protocol
         + HostRefused           the address is not one we agree to call
       x QuestionsError          a question file or dataset cannot be read
@@ -44,6 +46,19 @@ class ExpertTimeout(ExpertError):
 
 class ServerFault(ExpertError):
     """The server answered with an error of its own."""
+
+
+class ServerBusy(ServerFault):
+    """The server has too much to do or is still loading; it may answer later."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        """Keep how many seconds the server asks to wait, None where it does not say."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class WaitStopped(ExpertError):
+    """A wait for a busy server was stopped on request; nothing is wrong with the expert."""
 
 
 class BadReply(ExpertError):

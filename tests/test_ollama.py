@@ -100,7 +100,7 @@ def test_a_prompt_that_was_cut_is_an_error(server):
     [
         ("error", ServerFault, "failed with HTTP 500 on tiny: llama runner process has terminated; see its log"),
         ("missing", ModelMissing, "does not have tiny; fetch it with `ollama pull tiny`"),
-        ("broken_json", BadReply, "is not Ollama's"),
+        ("broken_json", BadReply, "is not JSON"),
         ("not_ollama", BadReply, "is not Ollama's"),
         ("redirect", BadReply, "redirects are not followed"),
         ("dropped", HostUnreachable, "broke before a reply was complete"),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from der_core.config import AskOptions, ExpertSpec
-from der_core.errors import BadReply, DerError, ExpertTimeout, HostRefused, HostUnreachable, ModelMissing, ServerFault
+from der_core.errors import BadReply, DerError, ExpertTimeout, HostRefused, HostUnreachable, ModelMissing, ServerBusy, ServerFault
 from der_core.experts.openai_compatible import OpenAICompatibleExpert, check_openai, reported_digest
 from der_core.records import Label, Question
 
@@ -121,7 +121,7 @@ def test_an_empty_reply_is_invalid_not_no():
             r"does not serve chats with tiny-model \(no such model\)",
         ),
         (httpx.Response(500, text="out of\nmemory"), ServerFault, r"failed with HTTP 500 \(out of memory\)"),
-        (httpx.Response(503), ServerFault, r"failed with HTTP 503 \(no reason given\)"),
+        (httpx.Response(503), ServerBusy, r"is busy or still loading \(HTTP 503: no reason given\)"),
         (httpx.Response(400, json={"error": {"message": "exceeds the context"}}), ServerFault, "HTTP 400: exceeds the context"),
         (httpx.Response(401, json={"object": "error", "message": "no key"}), ServerFault, "HTTP 401: no key"),
         (

@@ -88,7 +88,7 @@ def short_digest(digest: str) -> str:
 def _health(specs: tuple[ExpertSpec, ...], remote: bool) -> list[ExpertHealth]:
     if not specs:
         return []
-    options = AskOptions(connect_timeout_s=_CONNECT_S, read_timeout_s=_READ_S, retries=0, allow_remote=remote)
+    options = AskOptions(connect_timeout_s=_CONNECT_S, read_timeout_s=_READ_S, retries=0, patience_s=0.0, allow_remote=remote)
     # Side by side: a host that hangs costs its timeout once, not once an expert.
     with ThreadPoolExecutor(len(specs)) as pool:
         return [health for (health,) in pool.map(lambda spec: check_experts([spec], options), specs)]

@@ -41,6 +41,7 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
         states_folder=str(Path(arguments.models).resolve().parent / "states"),
         connect_timeout_s=arguments.ollama_connect_timeout,
         read_timeout_s=arguments.ollama_timeout,
+        patience_s=arguments.patience,
         retries=arguments.ollama_retries,
         backoff_s=arguments.ollama_backoff,
         allow_remote=arguments.allow_remote,

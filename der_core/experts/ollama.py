@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from der_core.config import AskOptions, ExpertSpec
-from der_core.errors import BadReply, ExpertError, HostRefused, ModelMissing, ServerFault
-from der_core.experts.faults import Sleep, timeouts, wire_error, with_retries
+from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
 from der_core.experts.hosts import check_host
 from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
+from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import ExpertHealth, Request
+from der_core.experts.wire import StatusFault, Wire, open_client, timeouts, wire_error
 from der_core.records import Label, Question, Reply
 
 if TYPE_CHECKING:
-    from ollama import ChatResponse, Client, ListResponse, ResponseError
+    from ollama import ChatResponse, Client, ListResponse
     from ollama._types import Logprob
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class OllamaExpert:
         self._cached_tokens = _CachedTokens()
         self._client = _client(self._host, options, transport, self._cached_tokens)
         try:
-            listed = with_retries(lambda: _listed_model(self._client, self._host, spec.model), options, sleep)
+            listed = with_patience(lambda: _listed_model(self._client, self._host, spec.model), options, sleep)
         except ExpertError:
             _close(self._client)
             raise
@@ -78,7 +79,7 @@ class OllamaExpert:
     def ask(self, question: Question, previous_label: Label) -> Reply:
         """Make the call and read the reply; connection faults are retried."""
         request = self.request(question, previous_label)
-        return with_retries(lambda: self._ask_once(request), self._options, self._sleep)
+        return with_patience(lambda: self._ask_once(request), self._options, self._sleep)
 
     def close(self) -> None:
         """Close the connections; the model stays with Ollama."""
@@ -122,7 +123,8 @@ def check_ollama(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTra
     host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
     client = _client(host, options, transport, _CachedTokens())
     try:
-        listed = _listed_model(client, host, spec.model)
+        # A server that is not there is told at once; one that is about to be ready is worth waiting for.
+        listed = with_patience(lambda: _listed_model(client, host, spec.model), replace(options, retries=0))
     finally:
         _close(client)
     return ExpertHealth(spec, True, _digest(listed), int(listed.size) if listed.size else None, f"Ready at {host}.")
@@ -132,10 +134,11 @@ def is_ollama_up(host: str, timeout_s: float, allow_remote: bool = False) -> boo
     """Whether Ollama answers at an address that we agree to call; told within about twice the timeout."""
     try:
         address = check_host(host, allow_remote)
-        told = httpx.get(f"{address}/api/version", timeout=timeout_s, trust_env=False).raise_for_status().json()
-    except (HostRefused, httpx.HTTPError, ValueError):
+        options = AskOptions(connect_timeout_s=timeout_s, read_timeout_s=timeout_s, allow_remote=allow_remote)
+        with open_client(address, options) as client:
+            return "version" in client.get("/api/version").json()
+    except (ExpertError, httpx.TransportError):
         return False
-    return isinstance(told, dict) and "version" in told
 
 
 class _CachedTokens(threading.local):
@@ -147,13 +150,9 @@ class _CachedTokens(threading.local):
     count = 0
 
     def read(self, response: httpx.Response) -> None:
-        """Take the count from a response, whatever else it holds."""
+        """Take the count from a response, a JSON object."""
         response.read()
-        try:
-            body = response.json()
-        except ValueError:
-            body = None
-        count = body.get("prompt_eval_cached_count") if isinstance(body, dict) else None
+        count = response.json().get("prompt_eval_cached_count")
         self.count = count if isinstance(count, int) else 0
 
 
@@ -165,7 +164,7 @@ def _client(host: str, options: AskOptions, transport: httpx.BaseTransport | Non
         timeout=timeouts(options),
         follow_redirects=False,
         trust_env=False,
-        transport=transport,
+        transport=Wire(host, options, transport=transport),
         event_hooks={"response": [cached.read]},
     )
 
@@ -176,11 +175,9 @@ def _close(client: Client) -> None:
 
 def _called(call: Callable[[], T], host: str, model: str) -> T:
     """What `call` returns; everything that the client raises becomes an error of ours."""
-    from ollama import ResponseError
-
     try:
         return call()
-    except ResponseError as error:
+    except StatusFault as error:
         raise _status_error(error, host, model) from error
     except (httpx.TransportError, ConnectionError) as error:
         raise wire_error(error, host, _START_HINT) from error
@@ -188,13 +185,10 @@ def _called(call: Callable[[], T], host: str, model: str) -> T:
         raise BadReply(f"The reply from {host} is not Ollama's ({type(error).__name__}); is another program listening there?") from error
 
 
-def _status_error(error: ResponseError, host: str, model: str) -> ExpertError:
-    said = " ".join(str(error.error).split())[:300]
-    if error.status_code == httpx.codes.NOT_FOUND:
+def _status_error(fault: StatusFault, host: str, model: str) -> ExpertError:
+    if fault.status == httpx.codes.NOT_FOUND:
         return _missing(model, host)
-    if httpx.codes.is_redirect(error.status_code):
-        return BadReply(f"{host} redirects elsewhere (HTTP {error.status_code}); redirects are not followed, correct the expert's host.")
-    return ServerFault(f"Ollama at {host} failed with HTTP {error.status_code} on {model}: {said or 'no reason given'}; see its log.")
+    return ServerFault(f"Ollama at {host} failed with HTTP {fault.status} on {model}: {fault.said}; see its log.")
 
 
 def _missing(model: str, host: str) -> ModelMissing:

@@ -17,11 +17,12 @@ import httpx
 
 from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
-from der_core.experts.faults import Sleep, timeouts, wire_error, with_retries
 from der_core.experts.hosts import check_host
 from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
+from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import ExpertHealth, Request
+from der_core.experts.wire import StatusFault, open_client, wire_errors
 from der_core.records import Label, Question, Reply
 
 DEFAULT_HOST = "http://127.0.0.1:8080"
@@ -30,8 +31,6 @@ DEFAULT_HOST = "http://127.0.0.1:8080"
 TOP_LOGPROBS = 20
 """Likely tokens asked for at each place: the most that these servers agree to."""
 
-# A server closes idle connections after 5 s (llama.cpp); one of ours that is older could be half dead.
-_LIMITS = httpx.Limits(keepalive_expiry=2.0)
 _START_HINT = "start the server there, or correct the expert's host"
 
 
@@ -51,15 +50,7 @@ class ChatEndpoint:
         self._host = host
         self._options = options
         self._sleep = sleep
-        self._client = httpx.Client(
-            base_url=host,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=timeouts(options),
-            limits=_LIMITS,
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport,
-        )
+        self._client = open_client(host, options, api_key=api_key, transport=transport)
 
     def complete(self, request: Request, model: str, style: Style, beside: Mapping[str, object] | None = None) -> Reply:
         """Make the call and read the reply; connection faults are retried. `beside` are fields that only this server knows."""
@@ -79,7 +70,7 @@ class ChatEndpoint:
             answer = self._send("POST", "/v1/chat/completions", model, body)
             return _reply(answer, style, time.perf_counter() - start_s, request.model_digest)
 
-        return with_retries(attempt, self._options, self._sleep)
+        return with_patience(attempt, self._options, self._sleep)
 
     def models(self) -> dict[str, Mapping[str, Any]]:  # Any: JSON
         """The models that the server lists, by id, each with what the server says of it."""
@@ -95,17 +86,10 @@ class ChatEndpoint:
 
     def _send(self, method: str, path: str, model: str, body: object) -> dict[str, Any]:  # Any: JSON
         try:
-            response = self._client.request(method, path, json=body)
-        except httpx.TransportError as error:
-            raise wire_error(error, self._host, _START_HINT) from error
-        if not response.is_success:
-            raise _status_error(response, self._host, model)
-        try:
-            answer = response.json()
-        except ValueError as error:
-            raise BadReply(f"The reply from {self._host} is not JSON; is it an OpenAI-compatible server?") from error
-        if not isinstance(answer, dict):
-            raise BadReply(f"The reply from {self._host} is not a JSON object; is it an OpenAI-compatible server?")
+            with wire_errors(self._host, _START_HINT):
+                answer: dict[str, Any] = self._client.request(method, path, json=body).json()
+        except StatusFault as fault:
+            raise _status_error(fault, self._host, model) from fault
         return answer
 
 
@@ -145,7 +129,7 @@ class OpenAICompatibleExpert:
 
     def _digest(self, model: str, sleep: Sleep) -> str:
         try:
-            listed = with_retries(self._endpoint.models, self._options, sleep)
+            listed = with_patience(self._endpoint.models, self._options, sleep)
             if model not in listed:
                 raise missing_model(model, self._host, listed)
         except ExpertError:
@@ -181,7 +165,8 @@ def check_openai(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTra
     host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
     endpoint = ChatEndpoint(host, options, transport=transport)
     try:
-        listed = endpoint.models()
+        # A server that is not there is told at once; one that is about to be ready is worth waiting for.
+        listed = with_patience(endpoint.models, replace(options, retries=0))
     finally:
         endpoint.close()
     if spec.model not in listed:
@@ -189,28 +174,12 @@ def check_openai(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTra
     return ExpertHealth(spec, True, spec.digest or reported_digest(listed[spec.model]), None, f"Ready at {host}.")
 
 
-def _status_error(response: httpx.Response, host: str, model: str) -> ExpertError:
-    if response.is_redirect:
-        return BadReply(
-            f"{host} redirects to {response.headers.get('location', 'another address')}; redirects are not followed, correct the host."
-        )
-    said = _said(response)
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return ModelMissing(f"{host} does not serve chats with {model or 'any model'} ({said}); correct the model or the host.")
-    if response.is_server_error:
-        return ServerFault(f"{host} failed with HTTP {response.status_code} ({said}); see the server's log.")
-    return ServerFault(f"{host} refused the call with HTTP {response.status_code}: {said}.")
-
-
-def _said(response: httpx.Response) -> str:
-    """What the server gives as the reason of a failure, as one short line."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    error = body.get("error", body) if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
-    return " ".join(str(message or response.text or "no reason given").split())[:300]
+def _status_error(fault: StatusFault, host: str, model: str) -> ExpertError:
+    if fault.status == httpx.codes.NOT_FOUND:
+        return ModelMissing(f"{host} does not serve chats with {model or 'any model'} ({fault.said}); correct the model or the host.")
+    if httpx.codes.is_server_error(fault.status):
+        return ServerFault(f"{host} failed with HTTP {fault.status} ({fault.said}); see the server's log.")
+    return fault
 
 
 def _reply(answer: Mapping[str, Any], style: Style, wall_s: float, digest: str) -> Reply:  # Any: JSON
