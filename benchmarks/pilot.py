@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.experts.opening import open_expert
@@ -66,8 +67,13 @@ def figures(spec: ExpertSpec, questions: Sequence[Question]) -> str:
 
 def auc(questions: Sequence[Question], replies: Sequence[Reply]) -> float:
     """Return how often a yes-question has the greater P(yes) of a pair with a no-question; half for equals, unknown ones left out."""
-    known = [(question.gold, reply.p_yes) for question, reply in zip(questions, replies, strict=True) if reply.p_yes is not None]
-    yes, no = (np.array([p for gold, p in known if gold == label]) for label in (Label.YES, Label.NO))
+    p_yes = np.array([np.nan if reply.p_yes is None else reply.p_yes for reply in replies])
+    return auc_of(p_yes, np.array([question.gold is Label.YES for question in questions]))
+
+
+def auc_of(p_yes: NDArray[np.float64], is_yes: NDArray[np.bool_]) -> float:
+    """Return the same from P(yes), nan where unknown, and whether yes is right."""
+    yes, no = p_yes[is_yes & np.isfinite(p_yes)], p_yes[~is_yes & np.isfinite(p_yes)]
     return float(np.mean(yes[:, None] > no) + np.mean(yes[:, None] == no) / 2)
 
 

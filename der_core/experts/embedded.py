@@ -399,10 +399,17 @@ class EmbeddedExpert:
         `cached_tokens` are those of the style's fixed beginning, and `prompt_s` counts all others, though those that the
         question's prompts share may have been read for an earlier one: so much a call costs that comes alone.
         """
+        prompts = [build_messages(question, label, self._spec.style) for label in Label]
+        return self._reply(self.request(question, previous_label), prompts)
+
+    def reply_to(self, prompt: Messages, prompts: Sequence[Messages]) -> Reply:
+        """The reply to a prompt of any wording, begun where all `prompts` of its question part; for trials of wordings."""
+        request = self.request(Question("trial", "trial"), Label.NONE)
+        return self._reply(replace(request, messages=prompt), prompts)
+
+    def _reply(self, request: Request, prompts: Sequence[Messages]) -> Reply:
         start_s = time.perf_counter()
         endpoint, load_s = self._open()
-        request = self.request(question, previous_label)
-        prompts = [build_messages(question, label, self._spec.style) for label in Label]
         try:
             with self._server.turn:
                 reply, standing = self._ask(endpoint, request, prompts)
