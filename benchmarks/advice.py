@@ -32,12 +32,10 @@ WORDINGS: dict[str, str] = {
     "keep or correct": "A first answer was: {}. Keep it if it is right, correct it if it is wrong.",
     "previous answer": "Previous answer: {}",
     "careful expert": "A careful expert read this too and answered: {}. Give the correct answer.",
-    "own turn, look again": "Look again at the question and give the final answer.",
-    "own turn, is it right": "Is that the right answer? If so, repeat it; if not, correct it.",
     "not checked": "Previous answer, not checked: {}",
     "in brackets": "({}, says another reader.)",
 }
-"""Wordings of the advice, {} for the previous answer; those that begin with "own turn" show it as the model's own first reply."""
+"""Wordings of the advice, {} for the previous answer."""
 ADVISERS = (0.6, 0.7, 0.8)
 FOLDS, DRAWS = 5, 200
 
@@ -106,8 +104,6 @@ def prompt(call: Call, style: str) -> Messages:
     system, (role, text) = build_messages(call.question, Label.NONE, style)  # type: ignore[arg-type]  # the style of an expert
     if not call.wording:
         return system, (role, text)
-    if call.wording.startswith("own turn"):
-        return system, (role, text), ("assistant", call.shown.word), (role, WORDINGS[call.wording])
     body, closing = text.rsplit("\n\n", 1)
     return system, (role, f"{body}\n\n{WORDINGS[call.wording].format(call.shown.word)}\n\n{closing}")
 
