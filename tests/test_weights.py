@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from weight_packages import JOINED, JOINED_BYTES, WHOLE, WHOLE_BYTES, install
 
+from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import ModelMissing
 from der_core.experts import weights
+from der_core.experts.embedded import EmbeddedExpert, ServerPool, check_embedded
 from der_core.experts.weights import WEIGHTS, GgufFiles, installed_weights, weights_file, whole_file
 
 
@@ -26,6 +28,8 @@ def test_the_names_of_the_known_weights_are_those_recordings_use() -> None:
     assert [(known.name, known.file_name, len(known.packages)) for known in WEIGHTS] == [
         ("smollm2-135m", "smollm2-135m.gguf", 1),
         ("gemma3-270m", "gemma3-270m.gguf", 4),
+        ("qwen2.5-coder-1.5b", "qwen2.5-coder-1.5b.gguf", 22),
+        ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b.gguf", 6),
     ]
     assert WEIGHTS[1].sha256 == "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 
@@ -93,6 +97,12 @@ def test_what_a_killed_join_left_is_cleared_by_the_next_but_not_what_may_be_goin
     assert sorted(os.listdir(tmp_path)) == [".joining-new", JOINED.file_name, "site"]
 
 
+def test_a_whole_file_with_another_checksum_is_refused(site: Path, tmp_path: Path) -> None:
+    (site / "made_up_whole" / "Whole.Q4_1.gguf").write_bytes(WHOLE_BYTES + b"!")
+    with pytest.raises(ModelMissing, match="not the file that smollm2-135m is known by; install made_up_whole"):
+        weights_file(WHOLE, tmp_path / "models")
+
+
 def test_a_missing_piece_is_named_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "site", monkeypatch, without="made_up_part2")
     assert installed_weights() == (WHOLE, JOINED)
@@ -106,12 +116,18 @@ def test_weights_without_any_package_are_not_installed(site: Path, monkeypatch: 
     assert installed_weights() == (WHOLE,)
 
 
-def test_a_file_in_pieces_is_listed_unjoined_and_joined_when_looked_up(site: Path, tmp_path: Path) -> None:
+def test_a_file_in_pieces_is_listed_and_looked_up_unjoined_and_joined_when_an_expert_is_opened(site: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     files = GgufFiles(installed_weights(), (), models)
     assert list(files) == ["smollm2-135m.gguf", "gemma3-270m.gguf"]
     assert "gemma3-270m.gguf" in files and not models.exists()
-    assert files["gemma3-270m.gguf"].read_bytes() == JOINED_BYTES
+    place = files["gemma3-270m.gguf"]
+    spec = ExpertSpec("gemma", "embedded", str(place))
+    health = check_embedded(spec)
+    assert health.ready and health.digest == f"sha256:{JOINED.sha256}" and health.size_bytes == len(JOINED_BYTES) and not models.exists()
+    expert = EmbeddedExpert(spec, AskOptions(threads=1), pool=ServerPool())
+    assert place.read_bytes() == JOINED_BYTES and expert.spec.digest == health.digest
+    expert.close()
     assert files.get("elsewhere.gguf") is None
 
 

