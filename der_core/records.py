@@ -40,7 +40,8 @@ N_LABELS = len(Label)
 class Question:
     """A yes/no question, with the passage it is asked about if there is one.
 
-    `gold` is None for a question typed by a person: nobody knows the answer.
+    `gold` is None for a question typed by a person: nobody knows the answer. `passage_key` is the group of the
+    passage that a question has in its source and is asked without.
     """
 
     id: str
@@ -48,12 +49,20 @@ class Question:
     passage: str | None = None
     gold: Label | None = None
     kind: str | None = None
+    passage_key: str | None = None
 
     @property
     def group(self) -> str:
-        """Key of the passage (or, without one, of the question): what splits keep together."""
-        subject = self.passage if self.passage is not None else self.text
-        return hashlib.sha256(" ".join(subject.split()).lower().encode()).hexdigest()[:16]
+        """Key of the passage (or, where there is none, of the question): questions of one passage are not independent.
+
+        Splits also keep together what is nearly the same (see `der_core.recording.splits.passage_groups`).
+        """
+        return self.passage_key or subject_key(self.passage if self.passage is not None else self.text)
+
+
+def subject_key(subject: str) -> str:
+    """Return the key of a passage or question text, the same for other white space and case."""
+    return hashlib.sha256(" ".join(subject.split()).lower().encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from der_core.config import TrainConfig
 from der_core.errors import DerError, TrainingEnded
 from der_core.evaluation.experiment import Evaluation, cut, evaluate, report, train
 from der_core.evaluation.report import Json
-from der_core.recording.questions import Splits
+from der_core.recording.splits import Splits
 from der_core.recording.table import Table
 from der_core.routing.encoding import KnownVectors
 from der_core.routing.trained import TrainedRouter, TrainingProgress

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
+from datasets import Dataset
 from ollama_server import Chat, OllamaServer
 
 from der_core.cli import COMMANDS, main
@@ -163,6 +165,51 @@ def test_what_was_read_is_said_before_anything_is_asked(server: OllamaServer, pl
     assert main(["record", "--host", server.url, "--experts", "weak:1b", "--questions", "q.csv", "--store", "r.sqlite"]) == 0
     told = "q.csv: 2 questions, 2 with a passage, 1 yes, 1 no, 0 without an answer. Taken: question from query, passage from context, answer from label. Nobody reads: notes."
     assert capsys.readouterr().out.splitlines()[0] == told
+
+
+@pytest.mark.parametrize("passage", ["--passage", "--no-passage"])
+def test_run_keeps_the_passages_of_one_hub_split_out_of_the_other(
+    passage: str, server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The keeper of light {} notes the {}, the tide and the lamp each hour of the night in a book that lies near the window of {}."
+    where = [
+        "anvil",
+        "birch",
+        "cedar",
+        "delta",
+        "ember",
+        "fjord",
+        "grove",
+        "heath",
+        "inlet",
+        "jetty",
+        "knoll",
+        "lodge",
+        "marsh",
+        "north",
+        "osier",
+        "plain",
+    ]
+
+    def load_dataset(name: str, configuration: str | None, *, split: str) -> Dataset:
+        texts = [text.format(f"{one} {one}", one, f"{one} {one}") for one in (where if split == "train" else where[:3])]
+        rows = [
+            {"question": f"is the {split} light {i} lit", "passage": texts[i // 2], "answer": i % 2 == 0} for i in range(2 * len(texts))
+        ]
+        return Dataset.from_list([{**row, "passage": row["passage"].upper()} if split == "validation" else row for row in rows])
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    options = run_options(server, passage, "--train_samples", "32", "--eval_samples", "6")
+    assert main(["google/boolq" if option == "q.jsonl" else option for option in options]) == 0
+    assert "6 training questions are left out: their passages" in capsys.readouterr().out
+    splits = json.loads((place / "report.json").read_text(encoding="utf-8"))["splits"]
+    assert len(splits["test"]) == 6 and len(splits["train"]) + len(splits["validation"]) == 26
+    with Store.open(place / "r.sqlite") as store:
+        recorded = store.questions("default")
+    assert len(recorded) == 32 and {question.passage is None for question in recorded} == {passage == "--no-passage"}
+    assert not {question.group for question in recorded if question.id in splits["test"]} & {
+        question.group for question in recorded if question.id not in splits["test"]
+    }
 
 
 @pytest.mark.parametrize("command", ["record", "run"])

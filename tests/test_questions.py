@@ -1,18 +1,15 @@
-"""Questions are read as they stand, mistakes are named with their line, and splits share no passage."""
+"""Questions are read as they stand, and mistakes are named with their line."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fakes import make_questions
 
-from der_core.errors import QuestionsError, SettingsError
+from der_core.errors import QuestionsError
 from der_core.recording import questions as module
-from der_core.recording.questions import Splits, load_questions, split_counts, split_questions
+from der_core.recording.questions import load_questions
 from der_core.records import Label, Question
 
 GOOD = {"id": "a", "kind": "tale", "passage": "A cat sat.", "question": "Did a cat sit?", "answer": True}
@@ -188,87 +185,3 @@ def test_the_bundled_files_are_read_together(monkeypatch: pytest.MonkeyPatch, tm
     jsonl(tmp_path / "c.jsonl", GOOD)
     with pytest.raises(QuestionsError, match="same question or id"):
         load_questions("bundled")
-
-
-def passages_of(questions: tuple[Question, ...], ids: tuple[str, ...]) -> set[str]:
-    return {question.group for question in questions if question.id in ids}
-
-
-def test_a_split_is_close_to_its_fractions_and_shares_no_passage():
-    questions = make_questions(400)
-    splits = split_questions(questions, seed=7)
-    sides = (splits.train, splits.validation, splits.test)
-    np.testing.assert_allclose([len(side) for side in sides], [160, 40, 200], atol=2)
-    assert sorted(sum(sides, ())) == sorted(question.id for question in questions)
-    groups = [passages_of(questions, side) for side in sides]
-    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
-
-
-def test_a_split_depends_on_the_seed_and_on_nothing_else():
-    questions = make_questions(60)
-    shuffled = tuple(questions[place] for place in np.random.default_rng(0).permutation(60))
-    one, other = split_questions(questions, seed=1), split_questions(shuffled, seed=1)
-    assert set(one.test) == set(other.test) and set(one.train) == set(other.train)
-    assert one.test == tuple(question.id for question in questions if question.id in one.test)
-    assert split_questions(questions, seed=2) != one
-
-
-def test_a_split_of_known_questions_stays():
-    assert split_questions(make_questions(10), seed=7) == Splits(("q4", "q5", "q8", "q9"), (), ("q0", "q1", "q2", "q3", "q6", "q7"))
-
-
-def test_both_ways_of_splitting_hold_out_the_same_questions():
-    questions = make_questions(400)
-    assert split_questions(questions, seed=7).test == split_counts(questions, train=200, test=200, seed=7).test
-
-
-def test_added_questions_move_few_others():
-    before, after = split_questions(make_questions(400), seed=7), split_questions(make_questions(420), seed=7)
-    moved = sum(
-        len(set(old) - set(new))
-        for old, new in ((before.train, after.train), (before.validation, after.validation), (before.test, after.test))
-    )
-    assert moved <= 20
-
-
-def test_one_passage_with_other_spaces_and_case_is_one_group():
-    question = make_questions(1)[0]
-    same = replace(question, id="again", passage=question.passage.upper().replace(" ", "  "))
-    splits = split_questions((question, same, *make_questions(40)[2:]), seed=3)
-    assert any({question.id, "again"} <= set(side) for side in (splits.train, splits.validation, splits.test))
-
-
-@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.2, -0.2, 0.0)])
-def test_fractions_that_are_no_shares_are_refused(fractions: tuple[float, float, float]):
-    with pytest.raises(SettingsError, match="must sum to 1"):
-        split_questions(make_questions(4), seed=7, fractions=fractions)
-
-
-def test_counts_are_kept_and_validation_is_cut_from_training():
-    questions = make_questions(100)
-    splits = split_counts(questions, train=60, test=30, seed=7)
-    assert (len(splits.train), len(splits.validation), len(splits.test)) == (48, 12, 30)
-    groups = [passages_of(questions, side) for side in (splits.train, splits.validation, splits.test)]
-    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
-
-
-def test_the_test_side_does_not_depend_on_the_training_side():
-    questions = make_questions(100)
-    assert split_counts(questions, train=20, test=30, seed=7).test == split_counts(questions, train=60, test=30, seed=7).test
-
-
-def test_a_passage_is_cut_short_rather_than_shared():
-    splits = split_counts(make_questions(10), train=7, test=3, seed=7, validation_share=0)
-    assert len(splits.test) == 3 and len(splits.train) == 6 and splits.validation == ()
-
-
-@pytest.mark.parametrize(("train", "test", "problem"), [(8, 3, "there are 10"), (0, 3, "At least one"), (3, 0, "At least one")])
-def test_counts_that_cannot_be_met_are_refused(train: int, test: int, problem: str):
-    with pytest.raises(SettingsError, match=problem):
-        split_counts(make_questions(10), train=train, test=test, seed=7)
-
-
-def test_one_passage_cannot_serve_both_sides():
-    same = tuple(replace(question, passage="One.") for question in make_questions(4))
-    with pytest.raises(SettingsError, match="takes every passage"):
-        split_counts(same, train=1, test=1, seed=7)

@@ -72,7 +72,18 @@ def set_in(path: str, value: object) -> Callable[[dict[str, object]], None]:
 
 
 def assert_equal(ours: TrainedRouter, theirs: TrainedRouter) -> None:
-    plain = ("config", "experts", "data_hash", "training_question_ids", "prompt_version", "versions", "results", "stopped", "prices")
+    plain = (
+        "config",
+        "experts",
+        "data_hash",
+        "training_question_ids",
+        "validation_question_ids",
+        "prompt_version",
+        "versions",
+        "results",
+        "stopped",
+        "prices",
+    )
     assert all(getattr(ours, name) == getattr(theirs, name) for name in plain)
     assert np.array_equal(ours.thresholds, theirs.thresholds, equal_nan=True)
     assert repr(ours.curves) == repr(theirs.curves)
@@ -259,7 +270,7 @@ class TestForgedManifests:
         forged = re.sub(rb'"alpha": [0-9.]+', f'"alpha": {value}'.encode(), members[MANIFEST])
         refuse(zipped({**members, MANIFEST: forged}), "not JSON|at: alpha")
 
-    @pytest.mark.parametrize("name", sorted(json.loads(members_of(WHOLE)[MANIFEST])))
+    @pytest.mark.parametrize("name", sorted({*json.loads(members_of(WHOLE)[MANIFEST])} - {"validation_question_ids"}))
     def test_a_missing_field(self, name: str) -> None:
         refuse(with_manifest(lambda manifest: manifest.pop(name)), "the fields of a router|this version reads")
 
@@ -309,6 +320,8 @@ class TestForgedManifests:
             ("curves.0.accuracy", "all", "curves"),
             ("training_question_ids", "q0", "question ids"),
             ("training_question_ids.0", 5, "training_question_ids"),
+            ("validation_question_ids", "q0", "question ids"),
+            ("validation_question_ids.0", None, "validation_question_ids"),
             ("versions.torch", 2, "versions"),
             ("results", [], "stopped and results"),
             ("stopped", "no", "stopped and results"),
@@ -316,6 +329,11 @@ class TestForgedManifests:
     )
     def test_a_field_of_the_wrong_kind_or_range(self, path: str, value: object, message: str) -> None:
         refuse(with_manifest(set_in(path, value)), message)
+
+
+def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions() -> None:
+    older = with_manifest(lambda data: data.pop("validation_question_ids"))
+    assert load_router(older).validation_question_ids == ()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -56,6 +56,7 @@ def untrained_router(table: Table, config: TrainConfig, seed: int = 0, **changes
         prompt_version="1",
         versions={"python": "3.11"},
         results={"accuracy": 0.75, "notes": ["none"]},
+        validation_question_ids=("v0", "v1"),
     )
     return replace(router, **changes)
 

@@ -16,7 +16,7 @@ from der_core.errors import IncompleteRecording, StoreError
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
-from der_core.recording.questions import Splits
+from der_core.recording.splits import Splits
 from der_core.recording.store import RecordingInfo, Store
 from der_core.recording.table import Table, load_table
 from der_core.records import Question

@@ -14,7 +14,7 @@ from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
 from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
 from der_core.evaluation.runs import Run
-from der_core.recording.questions import Splits, split_questions
+from der_core.recording.splits import Splits, split_questions, unknown_to
 from der_core.recording.table import Table
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
@@ -109,8 +109,9 @@ def _splits(table: Table, router: TrainedRouter) -> Splits:
     learned = router.training_question_ids
     if usual.train == learned:
         return usual
-    passages = {question.group for question in table.questions if question.id in learned}
-    rest = split_questions([question for question in table.questions if question.group not in passages], seed=SPLIT_SEED)
+    seen = {*learned, *router.validation_question_ids}
+    new = unknown_to([question for question in table.questions if question.id in seen], table.questions)
+    rest = split_questions(new, seed=SPLIT_SEED)
     return Splits(train=learned, validation=rest.validation, test=(*rest.train, *rest.test))
 
 

@@ -54,6 +54,10 @@ def evaluate_one(
 ) -> Evaluation:
     """Evaluate one router and show its table, traces and headline; write the report, and the run called `name` if wanted."""
     config = router.config if router else DEPLOYABLE
+    if router and not router.validation_question_ids:
+        say(
+            f"{name} does not tell which questions chose its end rule, as an earlier version saved it: they may be among the test questions."
+        )
     evaluation = evaluate(parts, router, config, encoder)
     document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
     show_evaluation(evaluation, document, markdown=arguments.markdown)

@@ -24,7 +24,7 @@ from der_core.records import Question
 
 def execute(arguments: argparse.Namespace) -> int:
     """Record; return 0 when the recording is complete, 1 when something is missing."""
-    questions = read_and_tell(arguments, arguments.split or "validation", arguments.samples).questions
+    questions = read_and_tell(arguments, arguments.split or "validation", arguments.samples, with_passage=arguments.passage).questions
     with Store.open(Path(arguments.store)) as store:
         summary = record_questions(arguments, store, questions)
         if arguments.vectors:

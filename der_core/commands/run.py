@@ -17,7 +17,7 @@ from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
 from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.opening import check_experts, open_experts
-from der_core.recording.questions import Splits, is_question_file
+from der_core.recording.questions import Splits, is_question_file, unknown_to, without_passages
 from der_core.recording.store import Store
 from der_core.recording.table import Table
 from der_core.records import Label, Question
@@ -69,12 +69,21 @@ def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Spl
     source, seed = arguments.questions, arguments.seed
     n_train, n_test = arguments.train_samples, arguments.eval_samples
     if is_question_file(source) or source == "bundled" or arguments.split:
-        pool = read_and_tell(arguments, arguments.split or "validation", n_train + n_test).questions
-        return pool, choose_splits(pool, seed, n_train, n_test)
-    learn, held_out = (read_and_tell(arguments, split, limit).questions for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True))
+        file = read_and_tell(arguments, arguments.split or "validation", n_train + n_test, with_passage=arguments.passage)
+        return file.questions, choose_splits(file.questions, seed, n_train, n_test)
+    every, held_out = (
+        read_and_tell(arguments, split, limit, with_passage=True).questions
+        for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True)
+    )
+    learn = unknown_to(held_out, every)
+    if len(learn) < len(every):
+        say(
+            f"{len(every) - len(learn)} training questions are left out: their passages, or nearly the same ones, are among the test questions."
+        )
     inner = choose_splits(learn, seed, None, None)
     splits = Splits(train=inner.train + inner.test, validation=inner.validation, test=tuple(question.id for question in held_out))
-    return (*learn, *held_out), splits
+    pool = (*learn, *held_out)
+    return pool if arguments.passage else tuple(without_passages(pool)), splits
 
 
 def probe(parts: Parts, samples: int, config: TrainConfig) -> None:

@@ -17,7 +17,7 @@ from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
-from der_core.recording.questions import Splits, split_counts, split_questions
+from der_core.recording.splits import Splits, passage_groups, split_counts, split_questions
 from der_core.recording.table import Table
 from der_core.records import Question
 from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
@@ -38,12 +38,13 @@ CONFIDENCE_TARGET = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The table cut by a split."""
+    """The table cut by a split; `questions` are all of the table, those that no part took among them."""
 
     splits: Splits
     training: Table
     validation: Table
     test: Table
+    questions: tuple[Question, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +86,11 @@ def cut(table: Table, splits: Splits) -> Parts:
     rows = [table.rows_of([i for i in ids if i in known]) for ids in (splits.train, splits.validation, splits.test)]
     if any(len(part) == 0 for part in rows):
         raise SettingsError(
-            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. Record more questions, or divide them otherwise."
+            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. "
+            "Questions about one passage, or nearly the same ones, stay together. Record more questions, or divide them otherwise."
         )
-    return Parts(splits, *(table.subset(part) for part in rows))
+    training, validation, test = (table.subset(part) for part in rows)
+    return Parts(splits, training, validation, test, table.questions)
 
 
 def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
@@ -170,7 +173,8 @@ def train(
     """
     from der_core.routing.agent.training import train_router  # late: it imports torch
 
-    router = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
+    learned = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
+    router = replace(learned, validation_question_ids=tuple(question.id for question in parts.validation.questions))
     if config.episode.end == "confidence":
         return router
     episode = replace(router.config.episode, confidence=calibrated_confidence(parts.validation, router))
@@ -183,7 +187,7 @@ def train(
 def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Evaluation:
     """Compare the router (None: nothing learned) with every baseline on the test questions.
 
-    Raises RouterMismatch where the router has other experts, or has seen a test question while training.
+    Raises RouterMismatch where the router has other experts, or has seen a test question, or its passage, while it was trained or validated.
     """
     learned: list[AgentRouter] = []
     if router is not None:
@@ -227,8 +231,13 @@ def calibrated_confidence(validation: Table, router: TrainedRouter) -> float:
 
 
 def _check_unseen(router: TrainedRouter, parts: Parts) -> None:
-    seen = set(router.training_question_ids) & {question.id for question in parts.test.questions}
-    if seen:
-        raise RouterMismatch(
-            f"The router was trained on {len(seen)} of the test questions. Use the split seed and the sizes it was trained with."
-        )
+    """Raise RouterMismatch where a test question, or another about its passage, taught the router or chose its end rule."""
+    groups = dict(zip((question.id for question in parts.questions), passage_groups(parts.questions), strict=True))
+    for use, ids in (("trained", router.training_question_ids), ("validated", router.validation_question_ids)):
+        known = {groups[name] for name in ids if name in groups}
+        n_seen = sum(groups[question.id] in known for question in parts.test.questions)
+        if n_seen:
+            raise RouterMismatch(
+                f"The router was {use} on {n_seen} of the test questions, or on others about their passages. "
+                "Use the split seed and the sizes it was trained with."
+            )

@@ -24,7 +24,7 @@ from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
-from der_core.recording.questions import Splits
+from der_core.recording.splits import Splits
 from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.cost import Prices

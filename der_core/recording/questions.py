@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from der_core.recording.hub import BOOLQ, hub_prefix, hub_rows, is_hub_name
 from der_core.recording.opening import FILE_LIMITS, FORMATS, ReadLimits, is_question_file, unpacked_stem
 from der_core.recording.question_files import file_rows
 from der_core.recording.question_rows import Intake, meant_role, shown_names
-from der_core.recording.splits import FRACTIONS, Splits, split_counts, split_questions
+from der_core.recording.splits import FRACTIONS, Splits, passage_groups, split_counts, split_questions, unknown_to
 from der_core.records import Label, Question
 
 __all__ = [
@@ -24,9 +24,12 @@ __all__ = [
     "Splits",
     "is_question_file",
     "load_questions",
+    "passage_groups",
     "read_questions",
     "split_counts",
     "split_questions",
+    "unknown_to",
+    "without_passages",
 ]
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "questions"
@@ -82,8 +85,10 @@ class QuestionFile:
             f"{len(self.questions) - n_yes - self.n_without_answer:,} no",
             f"{self.n_without_answer:,} without an answer",
         ]
+        n_bare = sum(question.passage_key is not None for question in self.questions)
+        passages = [f"{self.n_with_passage:,} with a passage", *([f"{n_bare:,} asked without theirs"] if n_bare else [])]
         drawn = f" drawn from {self.n_read:,}" if len(self.questions) < self.n_read else ""
-        return f"{len(self.questions):,} question{'' if len(self.questions) == 1 else 's'}{drawn}, {self.n_with_passage:,} with a passage, {', '.join(answers)}"
+        return f"{len(self.questions):,} question{'' if len(self.questions) == 1 else 's'}{drawn}, {', '.join([*passages, *answers])}"
 
     def _columns(self) -> str:
         renamed = [f"{role} from {shown_names(names)}" for role, names in self.columns.items() if set(names) != {role}]
@@ -137,11 +142,10 @@ def read_questions(
         raise QuestionsError(f"{source} holds no questions. Put one on each line, or choose another source.")
     if limit is not None and limit < 1:
         raise QuestionsError(f"At least one question is needed, not {limit}.")
-    every = intake.questions
+    every = intake.questions if with_passage else without_passages(intake.questions)
     drawn = every if limit is None else [every[place] for place in np.random.default_rng(seed).permutation(n_read)[:limit]]
-    questions = tuple(drawn if with_passage else map(_without_passage, drawn))
     columns = {role: tuple(names) for role, names in intake.columns.items()}
-    return QuestionFile(str(source), questions, n_read, columns, tuple(intake.unread), dict(intake.left_out))
+    return QuestionFile(str(source), tuple(drawn), n_read, columns, tuple(intake.unread), dict(intake.left_out))
 
 
 def _taken(source: str, split: str, limits: ReadLimits) -> Intake:
@@ -170,5 +174,9 @@ def _bundled_files() -> list[Path]:
     return files
 
 
-def _without_passage(question: Question) -> Question:
-    return replace(question, passage=None)
+def without_passages(questions: Sequence[Question]) -> list[Question]:
+    """Return the questions without their passages, but with the groups that these make: splits keep them together all the same."""
+    return [
+        question if question.passage is None else replace(question, passage=None, passage_key=group)
+        for question, group in zip(questions, passage_groups(questions), strict=True)
+    ]

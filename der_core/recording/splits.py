@@ -1,17 +1,19 @@
 """Splits of questions into training, validation and test.
 
-A split keeps the questions of one passage together. Groups stand in the order of a hash of seed and group, so
-that the side of a question depends on little else: added questions move only the few groups at a border.
+A split keeps the questions of one passage together, and those of passages that are nearly the same. Groups stand in
+the order of a hash of seed and group, so that the side of a question depends on little else: added questions move
+only the few groups at a border.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from der_core.errors import SettingsError
-from der_core.records import Question
+from der_core.recording.near_duplicates import near_duplicates, normal_form
+from der_core.records import Question, subject_key
 
 FRACTIONS = (0.4, 0.1, 0.5)
 """Shares of the questions for training, validation and test: half is held out, because a difference of some points needs many questions to be told from chance."""
@@ -65,10 +67,38 @@ def split_counts(questions: Sequence[Question], *, train: int, test: int, seed: 
     return Splits(_ids(questions, learned), _ids(questions, chosen), _ids(questions, tested))
 
 
+def passage_groups(questions: Sequence[Question]) -> list[str]:
+    """Return for each question the key of its group: one for all questions of a passage, and of passages that are nearly the same.
+
+    Questions without a passage stand with those that ask the same but for case, punctuation and white space;
+    those that are asked without their passage, with the others of that passage.
+    """
+    passages = list(dict.fromkeys(question.passage for question in questions if question.passage is not None))
+    bare = [question for question in questions if question.passage is None and question.passage_key is None]
+    group_of = _lowest([subject_key(passage) for passage in passages], near_duplicates(tuple(passages)))
+    group_of |= _lowest([question.group for question in bare], [normal_form(question.text) for question in bare])
+    return [group_of.get(question.group, question.group) for question in questions]
+
+
+def _lowest(keys: Sequence[str], classes: Sequence[Hashable]) -> dict[str, str]:
+    """The lowest key of its class for each key: it does not hang on the order, and a key alone in its class stays as it is."""
+    lowest: dict[Hashable, str] = {}
+    for key, of in zip(keys, classes, strict=True):
+        lowest[of] = min(key, lowest.get(of, key))
+    return {key: lowest[of] for key, of in zip(keys, classes, strict=True)}
+
+
+def unknown_to(held_out: Sequence[Question], questions: Sequence[Question]) -> tuple[Question, ...]:
+    """Return those of `questions` that share no group with a question that is held out."""
+    groups = passage_groups([*held_out, *questions])
+    tested = set(groups[: len(held_out)])
+    return tuple(question for question, group in zip(questions, groups[len(held_out) :], strict=True) if group not in tested)
+
+
 def _groups(questions: Sequence[Question], seed: int) -> list[list[Question]]:
     groups: dict[str, list[Question]] = {}
-    for question in questions:
-        groups.setdefault(question.group, []).append(question)
+    for question, group in zip(questions, passage_groups(questions), strict=True):
+        groups.setdefault(group, []).append(question)
     return [groups[key] for key in sorted(groups, key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())]
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -196,14 +196,18 @@ class Store:
             owner = self._recording_id(recording)
             position = db.execute("SELECT count(*) FROM recorded_questions WHERE recording = ?", (owner,)).fetchone()[0]
             for question in questions:
-                row = self._intern_question(question)
-                known = self._rows("SELECT question FROM recorded_questions WHERE recording = ? AND question_id = ?", owner, question.id)
-                if known and known[0][0] != row:
+                known = self._rows(
+                    "SELECT body FROM recorded_questions r JOIN questions q ON q.id = r.question WHERE recording = ? AND question_id = ?",
+                    owner,
+                    question.id,
+                )
+                if known and self._is_another(question, known[0][0]):
                     raise StoreError(
                         f"Question {question.id} of recording {recording!r} was recorded with another text, passage or answer. "
                         "Choose another recording name."
                     )
                 if not known:
+                    row = self._intern_question(question)
                     db.execute("INSERT INTO recorded_questions VALUES (?, ?, ?, ?)", (owner, question.id, position, row))
                     position += 1
 
@@ -452,6 +456,11 @@ class Store:
             raise StoreError(f"The store has no reply of key {key}.")
         row = (owner, question, expert, int(previous_label), reply[0][0])
         self._db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", row)
+
+    def _is_another(self, question: Question, body: str) -> bool:
+        """Whether experts would be asked something else; the passage that a question is asked without is not asked."""
+        with as_recorded(self.path):
+            return replace(packing.question_from_json(body), passage_key=None) != replace(question, passage_key=None)
 
     def _intern_question(self, question: Question) -> int:
         body = packing.question_to_json(question)

@@ -46,6 +46,7 @@ class Manifest:
     versions: dict[str, str]
     results: Json
     stopped: bool
+    validation_question_ids: tuple[str, ...]
 
 
 def write_manifest(router: TrainedRouter) -> bytes:
@@ -62,6 +63,7 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "curves": [asdict(point) for point in router.curves],
         "data_hash": router.data_hash,
         "training_question_ids": router.training_question_ids,
+        "validation_question_ids": router.validation_question_ids,
         "prompt_version": router.prompt_version,
         "versions": router.versions,
         "results": router.results,
@@ -79,6 +81,7 @@ def read_manifest(body: bytes) -> Manifest:
     schema = data.pop("schema", None)
     if schema != SCHEMA:
         raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {SCHEMA!r}. Train it again.")
+    data.setdefault("validation_question_ids", [])  # an earlier version did not tell them
     _expect(set(data) == {field.name for field in fields(Manifest)} - {"encoder_id"} | {"encoder"}, "the fields of a router")
     experts = _read_experts(data["experts"])
     _expect(isinstance(data["stopped"], bool) and isinstance(data["results"], dict), "stopped and results")
@@ -92,11 +95,12 @@ def read_manifest(body: bytes) -> Manifest:
         thresholds=np.array(_reals(data["thresholds"], len(experts), "thresholds", 0.0, 1.0, missing=True)),
         curves=tuple(_read_point(point, len(experts)) for point in _list(data["curves"], "curves")),
         data_hash=_text(data["data_hash"], "data_hash"),
-        training_question_ids=tuple(_text(name, "training_question_ids") for name in _list(data["training_question_ids"], "question ids")),
+        training_question_ids=_texts(data["training_question_ids"], "training_question_ids"),
         prompt_version=_text(data["prompt_version"], "prompt_version"),
         versions={_text(name, "versions"): _text(number, "versions") for name, number in _object(data["versions"]).items()},
         results=data["results"],
         stopped=data["stopped"],
+        validation_question_ids=_texts(data["validation_question_ids"], "validation_question_ids"),
     )
 
 
@@ -230,6 +234,10 @@ def _text(value: object, what: str) -> str:
     _expect(isinstance(value, str), what)
     assert isinstance(value, str)
     return value
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    return tuple(_text(name, what) for name in _list(value, "question ids"))
 
 
 def _object(value: object) -> Json:

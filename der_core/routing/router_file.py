@@ -147,6 +147,7 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
         versions=manifest.versions,
         results=manifest.results,
         stopped=manifest.stopped,
+        validation_question_ids=manifest.validation_question_ids,
     )
 
 

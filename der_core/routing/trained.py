@@ -60,7 +60,8 @@ class TrainedRouter:
     """What a training leaves behind; `der_core.routing.router_file` saves all of it.
 
     `thresholds` [N] are on P(yes), nan for none. `data_hash` and `training_question_ids` name the replies it
-    was trained on; `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
+    was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
+    an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
     `stopped` tells that training was ended early.
     """
 
@@ -77,6 +78,7 @@ class TrainedRouter:
     versions: dict[str, str]
     results: dict[str, Any]  # Any: a JSON object
     stopped: bool = False
+    validation_question_ids: tuple[str, ...] = ()
 
 
 class AgentRouter:

@@ -264,7 +264,8 @@ def test_a_router_trained_on_another_split_is_compared_on_what_it_never_saw(reco
     splits = recorded_home.runs.load_report(run.id)["splits"]
     assert tuple(splits["train"]) == router.training_question_ids
     groups = {question.id: question.group for question in table.questions}
-    taught = {groups[i] for i in splits["train"]}
+    taught = {groups[i] for i in [*splits["train"], *router.validation_question_ids]}
+    assert len(router.validation_question_ids) == 4
     held_out = [*splits["validation"], *splits["test"]]
     assert {groups[i] for i in held_out} == {question.group for question in table.questions} - taught
     assert len(splits["test"]) > len(splits["validation"]) > 0 and len(set(held_out)) == len(held_out)
