@@ -27,7 +27,7 @@ ONLY = {
     "pyarrow": {"der_core/recording/opening.py", "der_core/recording/question_files.py"},
     "streamlit": {"ui", "pages", "app.py"},
     "plotly": {"ui"},
-    "xllamacpp": {"der_core/experts/embedded.py"},
+    "xllamacpp": {"der_core/experts/embedded.py", "der_core/experts/llama_process.py"},
     "ollama": {"der_core/experts/ollama.py"},
 }
 HEAVY = ("torch", "stable_baselines3", "sentence_transformers", "transformers", "datasets", "xllamacpp", "ollama")
