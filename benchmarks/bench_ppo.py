@@ -106,6 +106,11 @@ class InstantExpert:
     """An expert that replies at once."""
 
     spec: ExpertSpec
+    notes: tuple[str, ...] = ()
+
+    def current_digest(self) -> str | None:
+        """Return what never changes."""
+        return self.spec.digest
 
     def request(self, question: Question, previous_label: Label) -> Request:
         """Return a request that nobody makes."""

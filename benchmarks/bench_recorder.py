@@ -33,6 +33,12 @@ class SleepingExpert:
         self.busy_s = 0.0
         self.calls = 0
 
+    notes: tuple[str, ...] = ()
+
+    def current_digest(self) -> str | None:
+        """What never changes."""
+        return DIGEST
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call as a real expert would make it."""
         return Request("openai", DIGEST, build_messages(question, previous_label, "direct"), {"temperature": 0})

@@ -10,6 +10,7 @@
         + WaitStopped           somebody stopped while a busy server was waited for
         + BadReply              the server answered with something that is not its protocol
         + HostRefused           the address is not one we agree to call
+        + ModelChanged          the server has other weights under the same name than when it was opened
       x QuestionsError          a question file or dataset cannot be read
       x StoreError              a recording cannot be opened, or does not verify
       x IncompleteRecording     replies needed for the table are missing
@@ -67,6 +68,10 @@ class BadReply(ExpertError):
 
 class HostRefused(ExpertError):
     """The address is not one we agree to call (scheme, user info, or a network that is not allowed)."""
+
+
+class ModelChanged(ExpertError):
+    """The server has other weights under an expert's name than when the expert was opened."""
 
 
 class QuestionsError(DerError):

@@ -48,6 +48,11 @@ class ScriptedExpert:
         self.asked: list[tuple[str, Label]] = []
         self.is_closed = False
 
+    notes: tuple[str, ...] = ()
+
+    def current_digest(self) -> str | None:
+        return self.spec.digest
+
     def request(self, question: Question, previous_label: Label) -> Request:
         advice = "" if previous_label == Label.NONE else f"\nAnother expert said {previous_label.word}."
         user = f"{question.passage or ''}\n{question.text}{advice}"

@@ -22,9 +22,11 @@ from typing import Any, Literal
 import httpx
 
 Chat = Sequence[dict[str, str]]
-Fault = Literal["slow", "hung", "error", "missing", "broken_json", "not_ollama", "dropped", "redirect"]
+Fault = Literal["slow", "hung", "error", "missing", "broken_json", "not_ollama", "dropped", "redirect", "loading"]
 
 SLOW_S = 0.2
+LOADING_NS = 4_000_000_000
+"""What a chat reports that had to load a model that was put under a name anew."""
 CREATED = "2026-01-01T00:00:00Z"
 
 
@@ -53,6 +55,8 @@ class OllamaServer:
         self.models = list(models)
         self.chats: list[dict[str, Any]] = []
         self.loaded: set[str] = set()
+        self._remade: Counter[str] = Counter()
+        self._to_load: set[str] = set()
         self.closing = threading.Event()
         self._calls: Counter[str] = Counter()
         self._faults: dict[str, tuple[Fault, int]] = {}
@@ -78,6 +82,16 @@ class OllamaServer:
         with self._lock:
             self._faults[path] = (fault, times)
 
+    def remake(self, model: str) -> None:
+        """Put another model under the name, as `ollama create` does; the next chat loads it."""
+        with self._lock:
+            self._remade[model] += 1
+            self._to_load.add(model)
+
+    def digest(self, model: str) -> str:
+        """The digest under which the model is listed now."""
+        return digest_of(f"{model} {self._remade[model]}" if self._remade[model] else model)
+
     def count(self, path: str) -> int:
         """How often `path` was called, failures included."""
         return self._calls[path]
@@ -96,9 +110,12 @@ class OllamaServer:
         """What the model answers to the body of a chat."""
         with self._lock:
             self.chats.append(body)
+            tag = body["model"] if ":" in body["model"] else f"{body['model']}:latest"
+            figures = {"load_duration": LOADING_NS} if tag in self._to_load else {}
+            self._to_load.discard(tag)
             self.loaded.add(body["model"])
         said = self.answer(body["messages"])
-        return said if isinstance(said, Spoken) else Spoken(said, [_certain(said)], _counted(body["messages"], said))
+        return said if isinstance(said, Spoken) else Spoken(said, [_certain(said)], {**_counted(body["messages"], said), **figures})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -184,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             "model": model,
             "modified_at": CREATED,
             "size": 1234,
-            "digest": digest_of(model),
+            "digest": self.ollama.digest(model),
             "details": {"family": "tiny"},
         }
 
@@ -213,6 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _go_error(self) -> None:
         self._send(500, {"error": "llama runner process\nhas terminated"})
+
+    def _go_loading(self) -> None:
+        self._send(503, {"error": "llm server loading model"})
 
     def _go_missing(self, model: str | None = None) -> None:
         self._send(404, {"error": f"model '{model}' not found"})

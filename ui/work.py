@@ -178,5 +178,6 @@ def _report_learned(job: JobHandle, router: TrainedRouter) -> None:
 
 
 def _report_recording(job: JobHandle, progress: Progress) -> None:
-    text = f"{progress.done:,} of {progress.total:,} replies, asking {progress.expert}"
+    doing = progress.waiting or f"asking {progress.expert}"
+    text = f"{progress.done:,} of {progress.total:,} replies, {doing}"
     job.report(progress.done / max(progress.total, 1), progress.eta_s, text, progress)

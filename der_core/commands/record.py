@@ -38,7 +38,7 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     bar = ProgressBar("recording")
     with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
         meta = recording_meta(store, arguments.recording, " ".join(command_words()))
-        summary = record(store, arguments.recording, questions, experts, on_progress=lambda p: _show(bar, p), stop=stop, meta=meta)
+        summary = record(store, arguments.recording, questions, experts, on_progress=Display(bar).show, stop=stop, meta=meta)
     bar.close()
     (say if summary.complete else complain)(summary.message)
     return summary
@@ -86,6 +86,19 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _show(bar: ProgressBar, progress: Progress) -> None:
-    faults = ", ".join(f"{count} {kind}" for kind, count in progress.faults.items())
-    bar.show(progress.done, progress.total, progress.eta_s, f"{progress.expert} {faults}")
+class Display:
+    """What a person sees of a recording that goes on: the progress line, and above it, once, what is wrong with an expert."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._n_told = 0
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the recording is."""
+        for sentence in progress.advice[self._n_told :]:
+            self._bar.interrupt()
+            complain(sentence)
+        self._n_told = max(self._n_told, len(progress.advice))
+        faults = ", ".join(f"{count} {kind}" for kind, count in progress.faults.items())
+        note = "; ".join(part for part in (f"asking {progress.expert}", faults, progress.waiting) if part)
+        self._bar.show(progress.done, progress.total, progress.eta_s, note)

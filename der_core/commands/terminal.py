@@ -62,6 +62,12 @@ class ProgressBar:
         )
         print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
 
+    def interrupt(self) -> None:
+        """Clear the line, so that something else can be printed; the next step draws it again."""
+        if self._live:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)
+        self._shown = None
+
     def close(self) -> None:
         """End the line."""
         if self._live and self._shown is not None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from der_core.commands.record import stop_on_interrupt
 from der_core.commands.settings import train_config
-from der_core.commands.terminal import ProgressBar, say
+from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import TrainConfig
 from der_core.evaluation.experiment import Parts, choose_splits, cut, train
+from der_core.recording.outlook import advice_on
 from der_core.recording.store import Store
 from der_core.recording.table import Table, in_recorded_order, load_table
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
@@ -24,6 +25,8 @@ def execute(arguments: argparse.Namespace) -> int:
     config = train_config(arguments)
     with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         _, parts = load_parts(store, arguments, arguments.use_experts)
+        for sentence in advice_on(store.reasons(arguments.recording), parts.training.experts):
+            complain(f"{arguments.recording}: {sentence}")
         router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
     save_router(router, Path(arguments.save_router))
     say(f"Wrote {arguments.save_router}; compare it with: python -m der_core evaluate --load-router {arguments.save_router}")

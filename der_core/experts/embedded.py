@@ -388,6 +388,18 @@ class EmbeddedExpert:
         """The settings it was opened with, digest filled in."""
         return self._spec
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how it is asked."""
+        return ()
+
+    def current_digest(self) -> str | None:
+        """The checksum of the file as it is now; None where there is none any more."""
+        try:
+            return file_digest(Path(self._spec.model).resolve())
+        except OSError:
+            return None
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make, with all that its numbers depend on; pure."""
         asked = chat_request(self._spec, self._options, question, previous_label)

@@ -69,6 +69,18 @@ class OllamaExpert:
         """The settings it was opened with, digest filled in."""
         return self._spec
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how it is asked."""
+        return ()
+
+    def current_digest(self) -> str | None:
+        """The digest that Ollama lists now; None where it does not answer or has the model no more."""
+        try:
+            return _digest(_listed_model(self._client, self._host, self._spec.model))
+        except ExpertError:
+            return None
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make; pure."""
         options = self._options

@@ -31,6 +31,9 @@ DEFAULT_HOST = "http://127.0.0.1:8080"
 TOP_LOGPROBS = 20
 """Likely tokens asked for at each place: the most that these servers agree to."""
 
+REPORTED = "reported:"
+"""What the digest of weights begins with that are known by their server's word alone."""
+
 _START_HINT = "start the server there, or correct the expert's host"
 
 
@@ -115,6 +118,20 @@ class OpenAICompatibleExpert:
         """The settings it was opened with, digest filled in."""
         return self._spec
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how it is asked."""
+        return ()
+
+    def current_digest(self) -> str | None:
+        """What the server says of the model now, as a digest; None where it does not answer or has the model no more."""
+        try:
+            listed = self._endpoint.models()
+        except ExpertError:
+            return None
+        is_comparable = self._spec.model in listed and self._spec.digest.startswith(REPORTED)
+        return reported_digest(listed[self._spec.model]) if is_comparable else None
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make; pure."""
         return chat_request(self._spec, self._options, question, previous_label)
@@ -152,7 +169,7 @@ def reported_digest(entry: Mapping[str, Any]) -> str:  # Any: JSON
     """
     lasting = {key: entry.get(key) for key in ("id", "owned_by", "root", "meta")}
     told = json.dumps(lasting, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"reported:{entry['id']}:{blake2b(told.encode(), digest_size=8).hexdigest()}"
+    return f"{REPORTED}{entry['id']}:{blake2b(told.encode(), digest_size=8).hexdigest()}"
 
 
 def missing_model(model: str, host: str, listed: Mapping[str, object]) -> ModelMissing:

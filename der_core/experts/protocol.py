@@ -49,6 +49,13 @@ class Expert(Protocol):
     def spec(self) -> ExpertSpec:
         """The settings it was opened with, the digest of the weights filled in."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how it is asked, one sentence each; kept with a recording. May grow while it is asked."""
+
+    def current_digest(self) -> str | None:
+        """The digest that its weights have at this moment, read anew; None where the server does not tell."""
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make; pure, touches no server."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from der_core.recording.store import Call
@@ -30,17 +30,26 @@ class Plan:
         self._experts = set(experts)
         self._recorded: set[Call] = set()
         self._done: Counter[str] = Counter()
-        self._invalid: set[str] = set()
+        self._invalid: defaultdict[str, set[Call]] = defaultdict(set)
         for call, label in recorded.items():
             self.add(call, label)
 
     def add(self, call: Call, label: Label) -> None:
         """Take note of a reply that is in the recording now."""
         if call.question_id in self._questions and label == Label.INVALID:
-            self._invalid.add(call.question_id)
+            self._invalid[call.question_id].add(call)
         if call not in self._recorded and call.question_id in self._questions and call.expert in self._experts:
             self._recorded.add(call)
             self._done[call.expert] += 1
+
+    def remove(self, call: Call) -> None:
+        """Take note of a reply that is in the recording no more."""
+        self._invalid[call.question_id].discard(call)
+        if not self._invalid[call.question_id]:
+            del self._invalid[call.question_id]
+        if call in self._recorded:
+            self._recorded.remove(call)
+            self._done[call.expert] -= 1
 
     @property
     def done(self) -> int:

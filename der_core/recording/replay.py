@@ -27,6 +27,15 @@ class RecordedExpert:
         """The settings it was recorded with."""
         return self._spec
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None: the recording keeps them."""
+        return ()
+
+    def current_digest(self) -> str | None:
+        """The digest that it was recorded with."""
+        return self._spec.digest
+
     def request(self, question: Question, previous_label: Label) -> Request:
         """The messages that were sent, built again; without decoding options, since nothing will be decoded."""
         return Request(self._spec.backend, self._spec.digest, build_messages(question, previous_label, self._spec.style), {})

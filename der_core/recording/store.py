@@ -10,9 +10,10 @@ import json
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 
 from der_core.config import ExpertSpec
 from der_core.errors import StoreError
+from der_core.experts.bounds import check_reply
+from der_core.experts.parsing import read_reply
 from der_core.experts.protocol import Request
 from der_core.recording import packing
 from der_core.recording.database import as_recorded, bring_up_to_date, connect, in_words
@@ -32,6 +35,13 @@ from der_core.records import Label, Question, Reply
 Vectors = NDArray[np.float32]
 LOAD_S = "load_s"
 """The entry of a recording's meta that says how many seconds each expert's model took to load, by name."""
+NOTES = "notes"
+"""The entry that says, by expert, what is to be known of how it was asked: a list of sentences."""
+DIGEST_CHANGES = "digest_changes"
+"""The entry that lists where a server named other weights for an expert than before (see `DigestChange`)."""
+LONGEST_CLAIM_S = 3600.0
+"""The longest that a claim is respected, in seconds."""
+NO_REASON = "not recorded why"
 _FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
 
 
@@ -84,6 +94,20 @@ class FlipRate:
     n_flipped: int
     meta: Mapping[str, Any]  # Any: a JSON object
     created_utc: int = 0
+
+
+@dataclass(frozen=True)
+class DigestChange:
+    """A server named `new` for an expert's weights where it had named `old`; the `n_replies` since it was last asked were set aside.
+
+    The first of them answered `first_question`; "" where there were none.
+    """
+
+    expert: str
+    old: str
+    new: str
+    first_question: str
+    n_replies: int
 
 
 @dataclass(frozen=True)
@@ -161,11 +185,29 @@ class Store:
         """
         if not load_s > 0:
             return
+        with self._amended_meta(recording) as meta:
+            known = meta.get(LOAD_S, {})
+            meta[LOAD_S] = {**known, expert: max(load_s, known.get(expert, 0.0))}
+
+    def note_remarks(self, recording: str, expert: str, remarks: Sequence[str]) -> None:
+        """Keep in `meta` what is to be known of how an expert was asked, each remark once."""
+        if not remarks:
+            return
+        with self._amended_meta(recording) as meta:
+            known = meta.get(NOTES, {})
+            meta[NOTES] = {**known, expert: list(dict.fromkeys([*known.get(expert, []), *remarks]))}
+
+    def note_digest_change(self, recording: str, change: DigestChange) -> None:
+        """Keep in `meta` that a server named other weights for an expert in the midst of a recording."""
+        with self._amended_meta(recording) as meta:
+            meta[DIGEST_CHANGES] = [*meta.get(DIGEST_CHANGES, []), asdict(change)]
+
+    @contextmanager
+    def _amended_meta(self, recording: str) -> Iterator[dict[str, Any]]:  # Any: a JSON object
         with self._transaction() as db:
             owner = self._recording_id(recording)
             meta = json.loads(self._rows("SELECT meta FROM recordings WHERE id = ?", owner)[0][0])
-            known = meta.get(LOAD_S, {})
-            meta[LOAD_S] = {**known, expert: max(load_s, known.get(expert, 0.0))}
+            yield meta
             db.execute("UPDATE recordings SET meta = ? WHERE id = ?", (packing.to_json(meta), owner))
 
     def recordings(self) -> tuple[RecordingInfo, ...]:
@@ -222,8 +264,8 @@ class Store:
             for spec in specs:
                 if spec.name in known and _identity(known[spec.name]) != _identity(spec):
                     raise StoreError(
-                        f"Expert {spec.name} of recording {recording!r} was recorded with another model or style. "
-                        "Give the expert another name, or choose another recording name."
+                        f"Expert {spec.name} of recording {recording!r} was recorded with another model or style: then {_in_words(known[spec.name])}, "
+                        f"now {_in_words(spec)}. Give it a name of its own, as NAME=MODEL, or choose another recording name."
                     )
                 if spec.name not in known:
                     values = (owner, spec.name, len(known), packing.spec_to_json(spec))
@@ -276,15 +318,38 @@ class Store:
         return self._reply(AT_PLACE, *place)
 
     def put_reply(self, recording: str, call: Call, request: Request, reply: Reply) -> None:
-        """Keep a reply and its place in one transaction, and end the claim of its request; a reply that is known already is not replaced."""
+        """Keep a reply and its place in one transaction, and end the claim of its request; a reply that is known already is not replaced.
+
+        Raises BadReply for a reply that no server can mean.
+        """
+        check_reply(reply)
         with self._transaction() as db:
             owner, question, expert = self._place(recording, call)
             columns = ("key", "frame", "texts", *packing.REPLY_COLUMNS, "created_utc")
-            frame, texts = self._intern_request(request, reply, question)
+            frame, texts = self._intern_request(request, reply.model_digest, question)
             values = (packing.key_bytes(request.key), frame, texts, *packing.reply_to_row(reply), int(self._now()))
             db.execute(f"INSERT OR IGNORE INTO replies ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values)
             self._link(owner, question, expert, call.previous_label, request.key)
             db.execute("DELETE FROM claims WHERE key = ?", (packing.key_bytes(request.key),))
+
+    def set_aside(self, recording: str, requests: Mapping[Call, Request], digest: str) -> None:
+        """Empty places whose replies may be those of other weights than were asked for: `digest`, which the server names now.
+
+        The replies are kept under requests that name both, which nobody makes: nothing tells whose they are. What else
+        showed them is emptied too.
+        """
+        with self._transaction() as db:
+            for call, request in requests.items():
+                _, question, _ = self._place(recording, call)
+                known = self._rows("SELECT id FROM replies WHERE key = ?", packing.key_bytes(request.key))
+                if not known:
+                    continue
+                either = f"{request.model_digest} or {digest}"
+                nobodys = replace(request, model_digest=either)
+                frame, _ = self._intern_request(nobodys, either, question)
+                values = (packing.key_bytes(nobodys.key), frame, digest, *known[0])
+                db.execute("DELETE FROM entries WHERE reply = ?", known[0])
+                db.execute("UPDATE OR REPLACE replies SET key = ?, frame = ?, digest_in_force = ? WHERE id = ?", values)
 
     def link_reply(self, recording: str, call: Call, key: str) -> None:
         """Fill a place with a reply that the store has already; StoreError if it has not."""
@@ -299,7 +364,8 @@ class Store:
         now = self._now()
         with self._transaction() as db:
             holder = db.execute("SELECT owner, expires_utc FROM claims WHERE key = ?", (packing.key_bytes(key),)).fetchone()
-            if holder and holder[0] != owner and holder[1] > now:
+            # A claim that ends later than one of today could was made by a clock that was wrong, and would hold for ever.
+            if holder and holder[0] != owner and now < holder[1] <= now + LONGEST_CLAIM_S:
                 return False
             db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (packing.key_bytes(key), owner, now + seconds))
             return True
@@ -363,6 +429,27 @@ class Store:
         rows = self._rows(f"SELECT {columns} FROM flip_rates WHERE recording = ? ORDER BY id", self._recording_id(recording))
         with as_recorded(self.path):
             return {name: FlipRate(name, n_asked, n_flipped, json.loads(meta), at) for name, n_asked, n_flipped, meta, at in rows}
+
+    def reasons(self, recording: str) -> dict[str, dict[str, int]]:
+        """Return how many replies of each expert are INVALID for each reason, under "" how many are a yes or a no.
+
+        Replies of older recordings, which keep no reason, are read again.
+        """
+        sql = (
+            "SELECT e.expert, p.label, coalesce(p.reason, ''), CASE WHEN p.label = ? AND p.reason IS NULL THEN p.text END, count(*)"
+            " FROM entries e JOIN replies p ON p.id = e.reply WHERE e.recording = ? GROUP BY 1, 2, 3, 4"
+        )
+        with self._lock:
+            owner = self._recording_id(recording)
+            rows = self._rows(sql, int(Label.INVALID), owner)
+            names = dict(self._rows("SELECT id, name FROM recorded_experts WHERE recording = ?", owner))
+        styles = {spec.name: spec.style for spec in self.experts(recording)}
+        found: dict[str, Counter[str]] = {name: Counter() for name in styles}
+        for expert, label, reason, text, n in rows:
+            name = names[expert]
+            unread = label == Label.INVALID and not reason
+            found[name][(read_reply(text, styles[name]).reason or NO_REASON) if unread else reason] += n
+        return {name: dict(counts) for name, counts in found.items()}
 
     def put_fault(self, recording: str, expert: str, kind: str, message: str) -> None:
         """Keep a call that gave no reply."""
@@ -467,8 +554,8 @@ class Store:
         self._db.execute("INSERT OR IGNORE INTO questions (digest, body) VALUES (?, ?)", (packing.digest(body), body))
         return int(self._rows("SELECT id FROM questions WHERE digest = ?", packing.digest(body))[0][0])
 
-    def _intern_request(self, request: Request, reply: Reply, question: int) -> tuple[int, str]:
-        frame = (packing.frame_of(request), reply.model_digest)
+    def _intern_request(self, request: Request, reply_digest: str, question: int) -> tuple[int, str]:
+        frame = (packing.frame_of(request), reply_digest)
         self._db.execute("INSERT OR IGNORE INTO frames (body, reply_digest) VALUES (?, ?)", frame)
         frame_id = self._rows("SELECT id FROM frames WHERE body = ? AND reply_digest = ?", *frame)[0][0]
         return frame_id, packing.to_json([self._intern_text(text, question) for _, text in request.messages])
@@ -492,6 +579,11 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:  # commits, or rolls back on the way out of an error
                 yield self._db
+
+
+def _in_words(spec: ExpertSpec) -> str:
+    held = ", held to yes or no" if spec.held else ""
+    return f"{spec.model} ({spec.digest or 'digest unknown'}, {spec.backend}, style {spec.style}{held})"
 
 
 def _identity(spec: ExpertSpec) -> tuple[str, ...]:

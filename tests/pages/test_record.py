@@ -153,7 +153,7 @@ def test_faults_are_counted_by_kind(empty_home: Home, ollama: OllamaServer) -> N
     summary = ended().result
     app = opened(NOBODY)
     counted = app.dataframe[0].value
-    assert dict(zip(counted["Kind"], counted["Calls"], strict=True)) == dict(summary.faults) == {"ServerFault": 3}
+    assert dict(zip(counted["Kind"], counted["Calls"], strict=True)) == dict(summary.faults) == {"ServerFault": 10}
     assert any("ServerFault, the last one: Ollama at" in code.value for code in app.code)
 
 
