@@ -11,6 +11,7 @@
         + BadReply              the server answered with something that is not its protocol
         + HostRefused           the address is not one we agree to call
         + ModelChanged          the server has other weights under the same name than when it was opened
+        + InterpreterMissing    there is nothing to run an expert's programs with
       x QuestionsError          a question file or dataset cannot be read
       x StoreError              a recording cannot be opened, or does not verify
       x IncompleteRecording     replies needed for the table are missing
@@ -72,6 +73,10 @@ class HostRefused(ExpertError):
 
 class ModelChanged(ExpertError):
     """The server has other weights under an expert's name than when the expert was opened."""
+
+
+class InterpreterMissing(ExpertError):
+    """The interpreter that runs an expert's programs cannot be started."""
 
 
 class QuestionsError(DerError):

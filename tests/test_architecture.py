@@ -29,8 +29,9 @@ ONLY = {
     "plotly": {"ui"},
     "xllamacpp": {"der_core/experts/embedded.py", "der_core/experts/llama_process.py"},
     "ollama": {"der_core/experts/ollama.py"},
+    "pydantic_monty": {"der_core/experts/sandbox.py"},
 }
-HEAVY = ("torch", "stable_baselines3", "sentence_transformers", "transformers", "datasets", "xllamacpp", "ollama")
+HEAVY = ("torch", "stable_baselines3", "sentence_transformers", "transformers", "datasets", "xllamacpp", "ollama", "pydantic_monty")
 SOURCES = [
     *sorted((ROOT / "der_core").rglob("*.py")),
     *sorted((ROOT / "ui").rglob("*.py")),
