@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from der_core.errors import SettingsError
 
 Backend = Literal["ollama", "openai", "embedded"]
-Style = Literal["direct", "examples", "reason"]
+Style = Literal["direct", "examples", "reason", "program"]
 Shaping = Literal["paper", "potential"]
 StateKind = Literal["text", "features"]
 End = Literal["gold", "stop_action", "confidence", "agreement", "never"]
@@ -79,6 +79,8 @@ class AskOptions:
     """Longest reply, in tokens, of an expert that answers at once."""
     max_tokens_reason: int = 96
     """Longest reply, in tokens, of an expert that reasons first."""
+    max_tokens_program: int = 120
+    """Longest reply, in tokens, of an expert that writes a program."""
     context_tokens: int = 2048
     """Context window asked for; a longer prompt is an error, never cut in silence."""
     seed: int = 7
@@ -98,9 +100,15 @@ class AskOptions:
     allow_remote: bool = False
     """Whether hosts other than loopback may be called."""
 
+    def longest_reply(self, spec: ExpertSpec) -> int:
+        """Return the most tokens that a reply of this expert may have: its own limit, else that of its style."""
+        by_style = {"reason": self.max_tokens_reason, "program": self.max_tokens_program}
+        return spec.max_tokens or by_style.get(spec.style, self.max_tokens_direct)
+
     def check(self) -> None:
         """Raise SettingsError unless every number is in range."""
-        _require(self.max_tokens_direct >= 1 and self.max_tokens_reason >= 1, "A reply needs at least one token.")
+        shortest = min(self.max_tokens_direct, self.max_tokens_reason, self.max_tokens_program)
+        _require(shortest >= 1, "A reply needs at least one token.")
         _require(self.threads is None or self.threads >= 1, "An embedded expert needs at least one thread.")
         _require(0 < self.connect_timeout_s < inf and 0 < self.read_timeout_s < inf, "Timeouts must be above 0 seconds, and finite.")
         _require(0 <= self.patience_s < inf, "Patience cannot be negative or endless.")

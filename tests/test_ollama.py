@@ -73,6 +73,14 @@ def test_a_reasoning_expert_may_write_longer(server):
     assert open_expert(server, style="reason").request(QUESTION, Label.NONE).options["num_predict"] == OPTIONS.max_tokens_reason
 
 
+def test_an_expert_of_style_program_writes_longer_and_its_program_is_run(server):
+    server.answer = lambda messages: "```python\nprint('no' if 3 > 2 else 'yes')\n```"
+    expert = open_expert(server, style="program")
+    reply = expert.ask(QUESTION, Label.YES)
+    assert expert.request(QUESTION, Label.NONE).options["num_predict"] == OPTIONS.max_tokens_program
+    assert (reply.label, reply.printed, reply.p_yes) == (Label.NO, "no\n", None)
+
+
 def test_a_server_that_tells_no_figures_is_enough(server):
     server.answer = lambda messages: Spoken("Yes")
     reply = open_expert(server).ask(QUESTION, Label.NONE)

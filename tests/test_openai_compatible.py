@@ -79,6 +79,22 @@ def test_a_reasoning_expert_may_write_longer():
     assert json.loads(call.content)["max_tokens"] == OPTIONS.max_tokens_reason
 
 
+def test_an_expert_of_style_program_writes_longer_and_its_program_is_run():
+    text = "```python\nprint('no' if 3 > 2 else 'yes')\n```"
+    answer = completion(text)
+    answer["choices"][0]["finish_reason"] = "stop"
+    reply, (call,), _ = ask(httpx.Response(200, json=answer), style="program")
+    assert json.loads(call.content)["max_tokens"] == OPTIONS.max_tokens_program == 120
+    assert (reply.label, reply.printed, reply.p_yes) == (Label.NO, "no\n", None)
+
+
+def test_a_program_that_the_server_cut_is_not_run():
+    answer = completion("```python\nprint('yes')")
+    answer["choices"][0]["finish_reason"] = "length"
+    reply, _, _ = ask(httpx.Response(200, json=answer), style="program")
+    assert (reply.label, reply.printed, reply.reason) == (Label.INVALID, None, "cut before the program ended")
+
+
 def test_the_reply_carries_label_and_p_yes():
     reply, _, _ = ask(httpx.Response(200, json=completion()))
     assert (reply.text, reply.label, reply.model_digest) == ("No", Label.NO, "sha256:1")

@@ -33,6 +33,11 @@ def test_every_preset_expert_makes_sense_and_has_a_price(pool):
         ("mistral:latest", ExpertSpec("mistral", "ollama", "mistral:latest")),
         (" openai:gpt-x ", ExpertSpec("gpt-x", "openai", "gpt-x")),
         ("openai:org/model@reason", ExpertSpec("org/model@reason", "openai", "org/model", "reason")),
+        (
+            "qwen2.5-coder:1.5b@program",
+            ExpertSpec("qwen2.5-coder-1.5b@program", "ollama", "qwen2.5-coder:1.5b", "program", params_billions=1.54),
+        ),
+        ("gguf:/models/tiny.gguf@program", ExpertSpec("tiny@program", "embedded", "/models/tiny.gguf", "program")),
         ("openai:model@v2", ExpertSpec("model@v2", "openai", "model@v2")),
         ("gguf:/models/tiny.gguf", ExpertSpec("tiny", "embedded", "/models/tiny.gguf")),
         ("gguf:/a@b/tiny.gguf@reason", ExpertSpec("tiny@reason", "embedded", "/a@b/tiny.gguf", "reason")),

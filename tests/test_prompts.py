@@ -1,12 +1,17 @@
+import re
+
 import pytest
 
+from der_core.experts.program import run_program
 from der_core.experts.prompts import build_messages, show_prompts
 from der_core.experts.protocol import Request
+from der_core.recording.generated import GENERATED_KINDS, generate
 from der_core.records import Label, Question
 
 QUESTION = Question(id="q", text="do penguins fly", passage="  Penguins swim and cannot fly.\n")
 OPEN_QUESTION = Question(id="q", text="Do penguins fly?")
-STYLES = ["direct", "examples", "reason"]
+STYLES = ["direct", "examples", "reason", "program"]
+ADVISED = ["direct", "examples", "reason"]
 ADVICE_LABELS = [Label.YES, Label.NO, Label.INVALID]
 
 
@@ -51,9 +56,14 @@ def test_prompts_of_a_question_differ_only_behind_the_question(label, style):
     assert build_messages(QUESTION, label, style)[0] == build_messages(QUESTION, Label.NONE, style)[0]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", ADVISED)
 def test_each_previous_label_has_its_own_prompt(style):
     assert len({user_text(QUESTION, label, style) for label in Label}) == len(Label)
+
+
+def test_a_program_is_asked_for_alike_after_every_label():
+    assert {build_messages(QUESTION, label, "program") for label in Label} == {build_messages(QUESTION, Label.NONE, "program")}
+    assert user_text(QUESTION, Label.YES, "program").endswith("Question: Do penguins fly?\n\nWrite the program.")
 
 
 @pytest.mark.parametrize("text", ["do penguins fly", "Do penguins fly?", " do penguins fly ?? "])
@@ -106,3 +116,18 @@ def test_the_examples_show_both_answers_with_and_without_passage_and_stand_befor
     assert task.count("Answer: yes") == task.count("Answer: no") == 2
     assert task.count("Passage: ") == 2 and task.count("Question: ") == 4
     assert "Penguins" not in task
+
+
+def example_programs() -> list[tuple[str, str]]:
+    (_, task), _ = build_messages(QUESTION, Label.NONE, "program")
+    return re.findall(r"Question: ([^\n]+)\n(```python\n.+?\n```)", task, re.DOTALL)
+
+
+def test_the_example_programs_run_and_print_both_answers():
+    answers = [run_program(program).label for _, program in example_programs()]
+    assert len(answers) == 8 and answers.count(Label.YES) == answers.count(Label.NO) == 4
+
+
+def test_no_example_is_among_the_generated_questions():
+    generated = {question.text for kind in GENERATED_KINDS for seed in range(7, 12) for question in generate(kind, seed)}
+    assert generated and not generated & {text for text, _ in example_programs()}

@@ -27,7 +27,7 @@ SOURCES = {
     "own": "Own list",
 }
 """Where experts come from; the address holds the words on the right."""
-STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "reason": "Reasons first"}
+STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "reason": "Reasons first", "program": "Writes a program"}
 MAX_EXPERTS = 8
 """As many as there are colours to tell them apart."""
 

@@ -16,8 +16,9 @@ import httpx
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
+from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
-from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
+from der_core.experts.parsing import TokenChoice
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import ExpertHealth, Request
@@ -84,7 +85,7 @@ class OllamaExpert:
     def request(self, question: Question, previous_label: Label) -> Request:
         """The call that `ask` would make; pure."""
         options = self._options
-        num_predict = options.max_tokens_reason if self._spec.style == "reason" else options.max_tokens_direct
+        num_predict = options.longest_reply(self._spec)
         decoding = {"temperature": 0, "seed": options.seed, "num_predict": num_predict, "num_ctx": options.context_tokens}
         return Request("ollama", self._spec.digest, build_messages(question, previous_label, self._spec.style), decoding)
 
@@ -114,11 +115,10 @@ class OllamaExpert:
         )
 
     def _reply(self, response: ChatResponse, wall_s: float) -> Reply:
-        text = response.message.content or ""
-        return Reply(
-            text=text,
-            label=read_label(text, self._spec.style),
-            p_yes=p_yes_from_top_logprobs(_token_choices(response.logprobs or ()), self._spec.style),
+        reply = Reply(
+            text=response.message.content or "",
+            label=Label.INVALID,
+            p_yes=None,
             load_s=_seconds(response.load_duration),
             prompt_s=_seconds(response.prompt_eval_duration),
             generation_s=_seconds(response.eval_duration),
@@ -128,6 +128,9 @@ class OllamaExpert:
             generated_tokens=response.eval_count or 0,
             model_digest=self._spec.digest,
         )
+        tokens = _token_choices(response.logprobs or ())
+        thinking, finish = response.message.thinking or "", response.done_reason or ""
+        return finish_reply(reply, self._spec.style, tokens, thinking=thinking, finish=finish)
 
 
 def check_ollama(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTransport | None = None) -> ExpertHealth:
@@ -223,7 +226,9 @@ def _digest(listed: ListResponse.Model) -> str:
 
 
 def _token_choices(logprobs: Sequence[Logprob]) -> list[TokenChoice]:
-    return [TokenChoice(entry.token, tuple((top.token, top.logprob) for top in entry.top_logprobs or ())) for entry in logprobs]
+    return [
+        TokenChoice(entry.token, tuple((top.token, top.logprob) for top in entry.top_logprobs or ()), entry.logprob) for entry in logprobs
+    ]
 
 
 def _seconds(nanoseconds: int | None) -> float:

@@ -17,8 +17,9 @@ import httpx
 
 from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
+from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
-from der_core.experts.parsing import TokenChoice, p_yes_from_top_logprobs, read_label
+from der_core.experts.parsing import TokenChoice
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import ExpertHealth, Request
@@ -157,8 +158,7 @@ class OpenAICompatibleExpert:
 
 def chat_request(spec: ExpertSpec, options: AskOptions, question: Question, previous_label: Label) -> Request:
     """The chat completion that asks `spec` the question under greedy decoding."""
-    max_tokens = options.max_tokens_reason if spec.style == "reason" else options.max_tokens_direct
-    decoding = {"temperature": 0, "seed": options.seed, "max_tokens": max_tokens}
+    decoding = {"temperature": 0, "seed": options.seed, "max_tokens": options.longest_reply(spec)}
     return Request(spec.backend, spec.digest, build_messages(question, previous_label, spec.style), decoding)
 
 
@@ -207,21 +207,17 @@ def _reply(answer: Mapping[str, Any], style: Style, wall_s: float, digest: str) 
         times = _llama_times(answer["timings"]) if "timings" in answer else _usage_times(answer.get("usage") or {}, wall_s)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise BadReply(f"The reply is not an OpenAI chat completion: {error!r}; is the host right?") from error
-    return Reply(
-        text=text,
-        label=read_label(text, style),
-        p_yes=p_yes_from_top_logprobs(tokens, style),
-        load_s=0.0,
-        wall_s=wall_s,
-        model_digest=digest,
-        **times,
-    )
+    reply = Reply(text=text, label=Label.INVALID, p_yes=None, load_s=0.0, wall_s=wall_s, model_digest=digest, **times)
+    thinking, finish = choice["message"].get("reasoning_content") or "", choice.get("finish_reason") or ""
+    return finish_reply(reply, style, tokens, thinking=thinking, finish=finish)
 
 
 def _token_choices(logprobs: Mapping[str, Any]) -> list[TokenChoice]:  # Any: JSON
     entries = logprobs.get("content") or []
     return [
-        TokenChoice(entry["token"], tuple((top["token"], float(top["logprob"])) for top in entry.get("top_logprobs") or ()))
+        TokenChoice(
+            entry["token"], tuple((top["token"], float(top["logprob"])) for top in entry.get("top_logprobs") or ()), entry.get("logprob")
+        )
         for entry in entries
     ]
 

@@ -11,6 +11,7 @@ from der_core.experts.embedded import EmbeddedExpert, check_embedded
 from der_core.experts.ollama import OllamaExpert, check_ollama
 from der_core.experts.openai_compatible import OpenAICompatibleExpert, check_openai
 from der_core.experts.protocol import Expert, ExpertHealth
+from der_core.experts.sandbox import SANDBOX
 
 __all__ = ["ExpertHealth", "check_experts", "open_expert", "open_experts"]
 
@@ -35,6 +36,8 @@ def open_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> Iterator[l
 def open_expert(spec: ExpertSpec, options: AskOptions) -> Expert:
     """Open one expert; the caller closes it."""
     spec.check()
+    if spec.style == "program":
+        SANDBOX.start()
     if spec.backend == "embedded":
         return EmbeddedExpert(spec, options)
     if spec.backend == "ollama":
@@ -50,6 +53,8 @@ def check_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> list[Expe
 def _health(spec: ExpertSpec, options: AskOptions) -> ExpertHealth:
     try:
         spec.check()
+        if spec.style == "program":
+            SANDBOX.start()
         if spec.backend == "embedded":
             return check_embedded(spec)
         return check_ollama(spec, options) if spec.backend == "ollama" else check_openai(spec, options)

@@ -27,7 +27,10 @@ _CUT_THINKING = "the reply is empty: cut while still thinking"
 _CUT_EMPTY = "the reply is empty: the tokens ran out before it began"
 _ENDED_THINKING = "the reply is empty: nothing follows the thought"
 _CUT_BEFORE = "cut before the answer"
-_CUT_REASONS = frozenset({_THOUGHT_ATE_ALL, _THOUGHT_OPEN, _CUT_THINKING, _CUT_EMPTY, _ENDED_THINKING, _CUT_BEFORE})
+CUT_PROGRAM = "cut before the program ended"
+"""Why a program that the tokens ran out on is not run."""
+_CUT_REASONS = frozenset({_THOUGHT_ATE_ALL, _THOUGHT_OPEN, _CUT_THINKING, _CUT_EMPTY, _ENDED_THINKING, _CUT_BEFORE, CUT_PROGRAM})
+_NOT_RUN = "the program was not run"
 
 _PLAIN_WORDS = (frozenset({"yes"}), frozenset({"no"}))
 _TRUTH_WORDS = (frozenset({"yes", "true"}), frozenset({"no", "false"}))
@@ -113,6 +116,8 @@ def _answer(text: str, proper: ReplyProper, style: Style, thinking: str, finish:
     body = text[proper.start : proper.end]
     if not body.strip():
         return Answer(reason=_why_empty(proper.thought or bool(thinking.strip()), cut))
+    if style == "program":
+        return Answer(reason=_NOT_RUN)  # what it prints is the answer: experts.program runs it
     read = answer_after_reason(body) if style in _REASONED else answer_at_once(body)
     if read.reason:
         return replace(read, reason=_CUT_BEFORE) if cut and read.reason == NEITHER else read

@@ -7,6 +7,7 @@ openai:MODEL           a model of an OpenAI-compatible server
 gguf:/path/file.gguf   a GGUF file, run inside this process
 ...@reason             any of the above, reasoning first
 ...@examples           any of the above, shown four answered examples (@direct: answering at once, the default)
+...@program            any of the above, writing a short program that is run and prints the answer
 """
 
 from __future__ import annotations

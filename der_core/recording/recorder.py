@@ -23,6 +23,7 @@ from der_core.errors import (
     ExpertError,
     HostRefused,
     HostUnreachable,
+    InterpreterMissing,
     ModelChanged,
     ModelMissing,
     SettingsError,
@@ -38,7 +39,7 @@ from der_core.recording.plan import PASSES, Pace, Plan
 from der_core.recording.store import Call, DigestChange, Store
 from der_core.records import Label, Question, Reply
 
-LASTING_FAULTS = (HostUnreachable, ModelMissing, HostRefused, ModelChanged)
+LASTING_FAULTS = (HostUnreachable, ModelMissing, HostRefused, ModelChanged, InterpreterMissing)
 """Faults that the next call would meet again: the replica is given up at once."""
 FAULTS_IN_A_ROW = 10
 """A replica that gives no reply so many times in a row is given up."""
