@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.pilot import auc_of
 from der_core.config import AskOptions
 from der_core.experts.embedded import EmbeddedExpert
-from der_core.experts.presets import parse_expert
+from der_core.experts.grammar import parse_expert
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import Messages
 from der_core.recording.questions import load_questions

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.experts.opening import open_expert
-from der_core.experts.presets import parse_experts
+from der_core.experts.pool import parse_experts
 from der_core.recording.questions import load_questions, split_counts
 from der_core.records import Label, Question, Reply
 

@@ -5,13 +5,13 @@ Nothing here reads files or the environment. `check()` raises SettingsError with
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from typing import Any, Literal, get_args
 
 from der_core.errors import SettingsError
 
-Backend = Literal["ollama", "openai", "embedded"]
 Style = Literal["direct", "examples", "reason", "program"]
 Shaping = Literal["paper", "potential"]
 StateKind = Literal["text", "features"]
@@ -30,10 +30,15 @@ def _require(condition: bool, message: str) -> None:
         raise SettingsError(message)
 
 
+def _is_plain(text: str, longest: int) -> bool:
+    return len(text) <= longest and text.isprintable() and text == text.strip()
+
+
 @dataclass(frozen=True)
 class ExpertSpec:
     """A model together with an answering style: what a router can choose.
 
+    `backend` names an entry of `der_core.experts.backends`, which says whether there is one: this module knows none.
     `model` is an Ollama tag, a model name of an OpenAI-compatible server, or the path of a GGUF file.
     `host` is the base address of the server (None: the backend's default; unused for `embedded`).
     `params_billions` prices the expert in cost mode `params`. `digest` names the exact weights; it is
@@ -44,7 +49,7 @@ class ExpertSpec:
     """
 
     name: str
-    backend: Backend
+    backend: str
     model: str
     style: Style = "direct"
     host: str | None = None
@@ -61,7 +66,12 @@ class ExpertSpec:
     def check(self) -> None:
         """Raise SettingsError unless the fields make sense."""
         _require(bool(self.name and self.model), "An expert needs a name and a model.")
-        _require(self.backend in get_args(Backend), f"Expert {self.name}: unknown backend {self.backend!r}.")
+        _require(
+            _is_plain(self.name, 200),
+            f"An expert cannot be named {self.name[:60]!r}: up to 200 letters that can be shown, no space at its ends.",
+        )
+        _require(_is_plain(self.model, 4096), f"Expert {self.name}: {self.model[:60]!r} is no name of a model.")
+        _require(bool(re.fullmatch("[a-z][a-z0-9_-]{0,31}", self.backend)), f"Expert {self.name}: unknown backend {self.backend[:40]!r}.")
         _require(self.style in get_args(Style), f"Expert {self.name}: unknown answering style {self.style!r}.")
         for name in ("context_tokens", "max_tokens", "threads", "batch_tokens"):
             value = getattr(self, name)

@@ -5,7 +5,9 @@ from der_core.cli import DEFAULT_MODELS, build_parser
 from der_core.commands.settings import expert_specs
 from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
-from der_core.experts.presets import PAPER_POOL, PRESETS, SMALL_POOL, parse_expert, parse_experts
+from der_core.experts.grammar import parse_expert
+from der_core.experts.pool import parse_experts
+from der_core.experts.presets import PAPER_POOL, PRESETS, SMALL_POOL
 
 
 def test_the_pools_are_those_of_the_design():
@@ -41,6 +43,19 @@ def test_every_preset_expert_makes_sense_and_has_a_price(pool):
         ("openai:model@v2", ExpertSpec("model@v2", "openai", "model@v2")),
         ("gguf:/models/tiny.gguf", ExpertSpec("tiny", "embedded", "/models/tiny.gguf")),
         ("gguf:/a@b/tiny.gguf@reason", ExpertSpec("tiny@reason", "embedded", "/a@b/tiny.gguf", "reason")),
+        ("openai:model@v2@reason+held", ExpertSpec("model@v2@reason+held", "openai", "model@v2", "reason", held=True)),
+        ("mistral+held", ExpertSpec("mistral+held", "ollama", "mistral", held=True)),
+        ("mistral@direct+held", ExpertSpec("mistral+held", "ollama", "mistral", held=True)),
+        ("mistral@examples+held", ExpertSpec("mistral@examples+held", "ollama", "mistral", "examples", held=True)),
+        ("fast=mistral", ExpertSpec("fast", "ollama", "mistral")),
+        ("my fast one = mistral@reason", ExpertSpec("my fast one", "ollama", "mistral", "reason")),
+        ("a@v2+x=openai:org/model=q4+held", ExpertSpec("a@v2+x", "openai", "org/model=q4", held=True)),
+        ("openai:a=b", ExpertSpec("a=b", "openai", "a=b")),
+        ("gguf:/models/a=b.gguf", ExpertSpec("a=b", "embedded", "/models/a=b.gguf")),
+        ("tiny=gguf:/models/a=b.gguf@examples", ExpertSpec("tiny", "embedded", "/models/a=b.gguf", "examples")),
+        ("SmolLM2:135M", ExpertSpec("SmolLM2-135M", "ollama", "SmolLM2:135M", params_billions=0.135)),
+        ("library/mistral:latest", ExpertSpec("mistral", "ollama", "library/mistral:latest")),
+        ("hf.co/org/model:Q4", ExpertSpec("hf.co/org/model-Q4", "ollama", "hf.co/org/model:Q4")),
         (
             "gguf:/models/smollm2-135m.gguf",
             ExpertSpec("smollm2-135m", "embedded", "/models/smollm2-135m.gguf", params_billions=0.135),
@@ -64,6 +79,55 @@ def test_a_given_size_prices_an_unknown_model():
 def test_an_expert_without_a_model_is_refused(text):
     with pytest.raises(SettingsError, match="names no model"):
         parse_expert(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("mistral@reasn", "unknown answering style 'reasn'; did you mean reason"),
+        ("mistral@", "unknown answering style ''; there are direct"),
+        ("mistral+held@reason", "comes last"),
+        ("mistral+held+held", "comes last"),
+        ("a b", "is no name of a model"),
+        ("qwen:1b=x", "is no name of a model"),
+        ("=mistral", "cannot be the name of an expert"),
+        ("-x=mistral", "cannot be the name of an expert"),
+        ("a\nb=mistral", "cannot be the name of an expert"),
+        ("x" * 65 + "=mistral", "cannot be the name of an expert"),
+        ("fast=", "names no model"),
+        ("+held", "names no model"),
+        ("a=b=mistral", "is no name of a model"),
+    ],
+)
+def test_what_is_no_expert_is_refused_with_its_reason(text, reason):
+    with pytest.raises(SettingsError, match=reason) as caught:
+        parse_expert(text)
+    assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
+
+
+def test_chosen_names_stay_and_experts_called_after_their_model_make_room():
+    specs = parse_experts(["gguf:/a/tiny.gguf", "tiny=openai:other", "gguf:/b/tiny.gguf"])
+    assert [(spec.name, spec.model) for spec in specs] == [("tiny-2", "/a/tiny.gguf"), ("tiny", "other"), ("tiny-3", "/b/tiny.gguf")]
+
+
+def test_a_chosen_name_stands_once():
+    with pytest.raises(SettingsError, match="Named twice: a;"):
+        parse_experts(["a=mistral", "a=phi4"])
+    assert [spec.name for spec in parse_experts(["a=mistral", "b=mistral"])] == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", ["mistral:latest", "Mistral", "library/mistral", "registry.ollama.ai/library/mistral:latest"])
+def test_one_model_under_two_spellings_is_named_twice(other):
+    with pytest.raises(SettingsError, match="Named twice"):
+        parse_experts(["mistral", other])
+
+
+def test_presets_take_an_ending():
+    specs = parse_experts(["small@reason+held"])
+    assert {(spec.style, spec.held) for spec in specs} == {("reason", True)}
+    assert specs[0].name == "smollm2-135m@reason+held"
+    with pytest.raises(SettingsError, match="is no name|Named twice|names no"):
+        parse_experts(["small", "small@direct"])
 
 
 def test_a_preset_expands_to_its_experts():

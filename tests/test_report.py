@@ -14,7 +14,7 @@ import pytest
 from fakes import make_questions, make_spec
 from random_tables import random_table
 
-from der_core.config import DEPLOYABLE, Backend, CostMode, Style, TrainConfig
+from der_core.config import DEPLOYABLE, CostMode, Style, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.comparison import compare, fit_all_prices
 from der_core.evaluation.report import Evaluated, Json, build_report, installed_versions, load_schema, machine, validate_report
@@ -218,8 +218,8 @@ class TestTables:
         assert run.comparison.reference.best_single in legend
 
 
-def test_the_schema_knows_every_backend_style_and_cost_mode():
+def test_the_schema_knows_every_style_and_cost_mode():
     schema = load_schema()
     text = json.dumps(schema)
-    for choices in (Backend, Style, CostMode):
+    for choices in (Style, CostMode):
         assert f'{{"enum": {json.dumps(list(get_args(choices)))}}}' in text

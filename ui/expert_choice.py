@@ -11,8 +11,11 @@ import streamlit as st
 from der_core.config import ExpertSpec
 from der_core.errors import DerError, SettingsError
 from der_core.experts import ollama, openai_compatible
+from der_core.experts.backends import BACKENDS, models_are_files
 from der_core.experts.hosts import check_host
-from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool, parse_experts
+from der_core.experts.pool import parse_experts
+from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool
+from der_core.experts.protocol import Backend
 from der_core.experts.weights import GgufFiles, installed_weights
 from ui.address_choice import choose_segment
 from ui.home import allow_remote, gguf_folder, models_folder
@@ -23,7 +26,7 @@ SOURCES = {
     "paper": "Paper pool",
     "installed": "Inside this program",
     "gguf": "GGUF files",
-    "openai": "OpenAI-compatible server",
+    "openai": openai_compatible.BACKEND.label,
     "own": "Own list",
 }
 """Where experts come from; the address holds the words on the right."""
@@ -64,8 +67,7 @@ def usual_source() -> str:
     Ollama's small pool where Ollama answers (or nothing else could), else the models that came with the installation.
     """
     if "experts_usual" not in st.session_state:
-        host = st.session_state.get("experts_ollama_host") or ollama.DEFAULT_HOST
-        st.session_state["experts_usual"] = "small" if not installed_weights() or _is_up(host, allow_remote()) else "installed"
+        st.session_state["experts_usual"] = "small" if not installed_weights() or _ollama_answers() else "installed"
     usual: str = st.session_state["experts_usual"]
     return usual
 
@@ -86,18 +88,17 @@ def found(specs: Sequence[ExpertSpec]) -> list[ExpertSpec]:
 
     An expert whose file is not here stays as it is.
     """
-    return [_found(spec, gguf_files()) if spec.backend == "embedded" else spec for spec in specs]
+    return [_found(spec, gguf_files()) if models_are_files(spec) else spec for spec in specs]
 
 
-def read_list(texts: Sequence[str], files: Mapping[str, Path], ollama_host: str, openai_host: str) -> list[ExpertSpec]:
-    """Return the experts of an own list, in the grammar of der_core.experts.presets; `gguf:` names one of `files`.
+def read_list(texts: Sequence[str], files: Mapping[str, Path], hosts: Mapping[str, str]) -> list[ExpertSpec]:
+    """Return the experts of an own list, in the grammar of der_core.experts.grammar; `gguf:` names one of `files`.
 
-    Raises SettingsError for words that are none; a path is no name, so that a link cannot make this program read any file.
+    `hosts` are the addresses by backend. Raises SettingsError for words that are none; a path is no name, so that a link cannot make this program read any file.
     """
     texts = [word for text in texts for word in (_installed_words() if text.strip() == INSTALLED else [text])]
-    hosts = {"ollama": ollama_host, "openai": openai_host, "embedded": None}
-    specs = [replace(spec, host=hosts[spec.backend]) for spec in parse_experts(texts)]
-    return [replace(spec, model=str(_file(spec.model, files))) if spec.backend == "embedded" else spec for spec in specs]
+    specs = [replace(spec, host=hosts.get(spec.backend)) for spec in parse_experts(texts)]
+    return [replace(spec, model=str(_file(spec.model, files))) if models_are_files(spec) else spec for spec in specs]
 
 
 def _chosen(source: str) -> list[ExpertSpec]:
@@ -106,19 +107,19 @@ def _chosen(source: str) -> list[ExpertSpec]:
     if source == "gguf":
         return _from_files(gguf_files())
     if source == "openai":
-        names, host = _names("experts_models", "Models", "As the server lists them", []), _host("openai")
-        return read_list(_styled([f"openai:{name}" for name in names]), {}, "", host)
+        names, host = _names("experts_models", "Models", "As the server lists them", []), _host(openai_compatible.BACKEND)
+        return read_list(_styled([f"openai:{name}" for name in names]), {}, {"openai": host})
     if source == "own":
         known = [spec.model for pool in PRESETS.values() for spec in pool]
         names = _names("experts_list", "Experts", "Type any, press Enter after each", known)
-        return read_list(names, gguf_files(), _host("ollama"), _host("openai"))
+        return read_list(names, gguf_files(), {name: _host(backend) for name, backend in BACKENDS.items() if backend.needs_address})
     names = [spec.model for spec in PRESETS[source]]
-    return read_list(_styled(names), {}, _host("ollama"), "")
+    return read_list(_styled(names), {}, {"ollama": _host(ollama.BACKEND)})
 
 
 def _from_installed() -> list[ExpertSpec]:
     files = {f"{spec.name}.gguf": Path(spec.model) for spec in installed_pool(models_folder())}
-    return read_list(_styled([f"gguf:{name}" for name in files]), files, "", "")
+    return read_list(_styled([f"gguf:{name}" for name in files]), files, {})
 
 
 def _installed_words() -> list[str]:
@@ -131,7 +132,7 @@ def _from_files(files: Mapping[str, Path]) -> list[ExpertSpec]:
     names = st.multiselect(
         "Files", list(files), default=list(files)[:1], key="experts_files", bind="query-params", persist_state="session", wrap=True
     )
-    return read_list(_styled([f"gguf:{name}" for name in names if name in files]), files, "", "")
+    return read_list(_styled([f"gguf:{name}" for name in names if name in files]), files, {})
 
 
 def _names(key: str, label: str, placeholder: str, known: list[str]) -> list[str]:
@@ -140,20 +141,29 @@ def _names(key: str, label: str, placeholder: str, known: list[str]) -> list[str
     )
 
 
-def _host(backend: str) -> str:
-    label, default = {
-        "ollama": ("Address of Ollama", ollama.DEFAULT_HOST),
-        "openai": ("Address of the OpenAI-compatible server", openai_compatible.DEFAULT_HOST),
-    }[backend]
+def _host(backend: Backend) -> str:
     typed = st.text_input(
-        label,
-        placeholder=default,
-        key=f"experts_{backend}_host",
+        f"Address: {backend.label}",
+        placeholder=_usual_address(backend),
+        key=f"experts_{backend.name}_host",
         bind="query-params",
         persist_state="session",
         help=None if allow_remote() else "On this computer only; DER_ALLOW_REMOTE=1 allows others.",
     )
-    return check_host((typed or "").strip() or default, allow_remote())
+    address = (typed or "").strip()
+    return check_host(address, allow_remote()) if address or backend.default_host is None else backend.default_host(allow_remote())
+
+
+def _usual_address(backend: Backend) -> str:
+    try:
+        return backend.default_host(allow_remote()) if backend.default_host else ""
+    except DerError:  # told once nothing else is typed
+        return ""
+
+
+def _ollama_answers() -> bool:
+    host = st.session_state.get("experts_ollama_host") or _usual_address(ollama.BACKEND)
+    return bool(host) and _is_up(host, allow_remote())
 
 
 def _styled(texts: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from der_core.config import AskOptions, ExpertSpec
+from der_core.experts.backends import BACKENDS, backend_of, portable_model
 from der_core.experts.opening import ExpertHealth, check_experts
 from ui.expert_choice import STYLES
 from ui.home import allow_remote
@@ -30,9 +31,9 @@ def not_ready(healths: Sequence[ExpertHealth]) -> list[str]:
 
 
 def pull_lines(healths: Sequence[ExpertHealth]) -> list[str]:
-    """Return the commands that fetch the models which a running Ollama lacks."""
-    commands = {f"ollama pull {health.spec.model}": health for health in healths if health.spec.backend == "ollama" and not health.ready}
-    return [command for command, health in commands.items() if command in health.message]
+    """Return the commands that fetch the models which a running server lacks."""
+    commands = {BACKENDS[health.spec.backend].fetch_command(health.spec.model): health for health in healths if not health.ready}
+    return [command for command, health in commands.items() if command and command in health.message]
 
 
 def draw_health(healths: Sequence[ExpertHealth]) -> None:
@@ -72,10 +73,10 @@ def _row(health: ExpertHealth) -> dict[str, str]:
         "Expert": spec.name,
         "Size": f"{health.size_bytes / _MEGABYTE:,.0f} MB" if health.size_bytes else DASH,
         "Digest": short_digest(health.digest),
-        "Model": spec.model.rpartition("/")[2] if spec.backend == "embedded" else spec.model,
+        "Model": portable_model(spec.backend, spec.model),
         "Parameters": f"{spec.params_billions:.3g} billion" if spec.params_billions else DASH,
         "Answers": STYLES[spec.style].lower(),
-        "Where": spec.host or "inside this program",
+        "Where": spec.host or backend_of(spec).place,
     }
 
 

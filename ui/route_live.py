@@ -16,6 +16,7 @@ import streamlit as st
 from der_core.config import AskOptions, End, ExpertSpec
 from der_core.errors import ModelMissing
 from der_core.evaluation.single_route import FirstReply, first_replies
+from der_core.experts.backends import models_are_files
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobHandle
@@ -103,7 +104,7 @@ def located(experts: Sequence[ExpertSpec]) -> tuple[ExpertSpec, ...]:
 
     A run knows model files by name: they are looked for among the user's own and the installed ones.
     """
-    return tuple(_located(spec) if spec.backend == "embedded" else spec for spec in experts)
+    return tuple(_located(spec) if models_are_files(spec) else spec for spec in experts)
 
 
 def _located(spec: ExpertSpec) -> ExpertSpec:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from der_core.config import Backend, ExpertSpec
+from der_core.config import ExpertSpec
 from der_core.errors import DerError, ModelMissing
 from der_core.evaluation.runs import Run
+from der_core.experts.backends import backend_of
 from der_core.experts.opening import ExpertHealth
 from ui.expert_health import health_of, not_ready, pull_lines
 from ui.home import RecordingRef
@@ -22,7 +23,6 @@ from ui.run_choice import run_names
 SMALL_BILLIONS = 1.0
 """Parameters below which an expert's answers are told to be no more than a demonstration."""
 _MOST_RUNS = 30
-_PLACES: dict[Backend, str] = {"embedded": "inside this program", "ollama": "in Ollama", "openai": "on an OpenAI-compatible server"}
 
 
 def draw_readiness(run: Run, experts: Sequence[ExpertSpec], told: str) -> None:
@@ -79,7 +79,7 @@ def who_answers(experts: Sequence[ExpertSpec]) -> str:
     """Return in words who answers and where, and what to expect of small experts."""
     by_place: dict[str, list[str]] = {}
     for spec in experts:
-        by_place.setdefault(_PLACES[spec.backend], []).append(spec.name)
+        by_place.setdefault(backend_of(spec).place, []).append(spec.name)
     told = "; ".join(f"{listed(names)} {'answers' if len(names) == 1 else 'answer'}, {place}" for place, names in by_place.items())
     small = [spec.name for spec in experts if spec.params_billions is not None and spec.params_billions < SMALL_BILLIONS]
     if not small:

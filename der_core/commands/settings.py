@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from der_core.config import PRESETS, AskOptions, ExpertSpec, Style, TrainConfig
-from der_core.experts.presets import parse_experts
+from der_core.experts.pool import parse_experts
 
 _REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
 _EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "cost_mode": "cost_mode", "no_repeat": "no_repeat", "confidence": "confidence"}

@@ -13,7 +13,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
+from der_core.experts.backends import without_machine
 from der_core.recording.splits import Splits
 from der_core.recording.table import Table
 from der_core.records import Label
@@ -136,11 +137,11 @@ def _cpu_model() -> str:
 
 def _expert(spec: ExpertSpec) -> Json:
     """The expert without its host; of a model file the name only."""
-    model = PurePath(spec.model).name if spec.backend == "embedded" else spec.model
+    shared = without_machine(spec)
     return {
         "name": spec.name,
         "backend": spec.backend,
-        "model": model,
+        "model": shared.model,
         "style": spec.style,
         "params_billions": spec.params_billions,
         "digest": spec.digest,

@@ -31,7 +31,7 @@ from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import BadReply, ExpertError, HostUnreachable, ModelMissing, ServerFault
 from der_core.experts.openai_compatible import ChatEndpoint, chat_request
 from der_core.experts.prompts import build_messages
-from der_core.experts.protocol import ExpertHealth, Messages, Request
+from der_core.experts.protocol import Backend, ExpertHealth, Messages, Request
 from der_core.experts.weights import check_pieces, weights_file, weights_known_at
 from der_core.records import Label, Question, Reply
 
@@ -501,3 +501,14 @@ def check_embedded(spec: ExpertSpec) -> ExpertHealth:
         return ExpertHealth(spec, True, f"sha256:{unjoined.sha256}", size_bytes, "Ready: its pieces are joined at its first question.")
     size_bytes = check_gguf(path)
     return ExpertHealth(spec, True, file_digest(path), size_bytes, "Ready: the file is loaded at its first question.")
+
+
+BACKEND = Backend(
+    name="embedded",
+    prefix="gguf:",
+    label="Inside this program",
+    place="inside this program",
+    open=EmbeddedExpert,
+    check=lambda spec, options: check_embedded(spec),
+    models_are_files=True,
+)

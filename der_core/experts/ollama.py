@@ -18,10 +18,11 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
 from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
+from der_core.experts.ollama_names import canonical_ollama_name, default_ollama_host, same_ollama_model
 from der_core.experts.parsing import TokenChoice
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
-from der_core.experts.protocol import ExpertHealth, Request
+from der_core.experts.protocol import Backend, ExpertHealth, Request
 from der_core.experts.wire import StatusFault, Wire, open_client, timeouts, wire_error
 from der_core.records import Label, Question, Reply
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from ollama._types import Logprob
 
 T = TypeVar("T")
-
-DEFAULT_HOST = "http://127.0.0.1:11434"
-"""Where Ollama listens unless told otherwise."""
 
 TOP_LOGPROBS = 20
 """Likely tokens asked for at each place: the most that Ollama agrees to."""
@@ -53,7 +51,7 @@ class OllamaExpert:
         sleep: Sleep = time.sleep,
     ) -> None:
         """Connect, and find the model's digest; raises HostRefused, HostUnreachable or ModelMissing."""
-        self._host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
+        self._host = check_host(spec.host or default_ollama_host(options.allow_remote), options.allow_remote)
         self._options = options
         self._sleep = sleep
         self._cached_tokens = _CachedTokens()
@@ -135,7 +133,7 @@ class OllamaExpert:
 
 def check_ollama(spec: ExpertSpec, options: AskOptions, transport: httpx.BaseTransport | None = None) -> ExpertHealth:
     """Whether Ollama has the model; raises ExpertError, with the next step, where it has not or is not there."""
-    host = check_host(spec.host or DEFAULT_HOST, options.allow_remote)
+    host = check_host(spec.host or default_ollama_host(options.allow_remote), options.allow_remote)
     client = _client(host, options, transport, _CachedTokens())
     try:
         # A server that is not there is told at once; one that is about to be ready is worth waiting for.
@@ -206,14 +204,17 @@ def _status_error(fault: StatusFault, host: str, model: str) -> ExpertError:
     return ServerFault(f"Ollama at {host} failed with HTTP {fault.status} on {model}: {fault.said}; see its log.")
 
 
+def _pull(model: str) -> str:
+    return f"ollama pull {model}"
+
+
 def _missing(model: str, host: str) -> ModelMissing:
-    return ModelMissing(f"Ollama at {host} does not have {model}; fetch it with `ollama pull {model}`.")
+    return ModelMissing(f"Ollama at {host} does not have {model}; fetch it with `{_pull(model)}`.")
 
 
 def _listed_model(client: Client, host: str, model: str) -> ListResponse.Model:
     listing = _called(client.list, host, model)
-    wanted = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
-    found = next((entry for entry in listing.models if entry.model == wanted), None)
+    found = next((entry for entry in listing.models if same_ollama_model(entry.model or "", model)), None)
     if found is None:
         raise _missing(model, host)
     return found
@@ -233,3 +234,16 @@ def _token_choices(logprobs: Sequence[Logprob]) -> list[TokenChoice]:
 
 def _seconds(nanoseconds: int | None) -> float:
     return (nanoseconds or 0) / _NANOSECONDS_PER_S
+
+
+BACKEND = Backend(
+    name="ollama",
+    prefix="",
+    label="Ollama",
+    place="in Ollama",
+    open=OllamaExpert,
+    check=check_ollama,
+    default_host=default_ollama_host,
+    fetch_command=_pull,
+    canonical_model=canonical_ollama_name,
+)

@@ -22,7 +22,7 @@ from der_core.experts.hosts import check_host
 from der_core.experts.parsing import TokenChoice
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
-from der_core.experts.protocol import ExpertHealth, Request
+from der_core.experts.protocol import Backend, ExpertHealth, Request
 from der_core.experts.wire import StatusFault, open_client, wire_errors
 from der_core.records import Label, Question, Reply
 
@@ -242,3 +242,14 @@ def _usage_times(usage: Mapping[str, Any], wall_s: float) -> dict[str, Any]:  # 
         "cached_tokens": int(details.get("cached_tokens") or 0),
         "generated_tokens": int(usage.get("completion_tokens") or 0),
     }
+
+
+BACKEND = Backend(
+    name="openai",
+    prefix="openai:",
+    label="OpenAI-compatible server",
+    place="on an OpenAI-compatible server",
+    open=OpenAICompatibleExpert,
+    check=check_openai,
+    default_host=lambda allow_remote: DEFAULT_HOST,
+)

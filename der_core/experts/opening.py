@@ -7,9 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError, SettingsError
-from der_core.experts.embedded import EmbeddedExpert, check_embedded
-from der_core.experts.ollama import OllamaExpert, check_ollama
-from der_core.experts.openai_compatible import OpenAICompatibleExpert, check_openai
+from der_core.experts.backends import backend_of, with_address
 from der_core.experts.protocol import Expert, ExpertHealth
 from der_core.experts.sandbox import SANDBOX
 
@@ -34,15 +32,11 @@ def open_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> Iterator[l
 
 
 def open_expert(spec: ExpertSpec, options: AskOptions) -> Expert:
-    """Open one expert; the caller closes it."""
+    """Open one expert, at the usual address of its backend where it has none of its own; the caller closes it."""
     spec.check()
     if spec.style == "program":
         SANDBOX.start()
-    if spec.backend == "embedded":
-        return EmbeddedExpert(spec, options)
-    if spec.backend == "ollama":
-        return OllamaExpert(spec, options)
-    return OpenAICompatibleExpert(spec, options)
+    return backend_of(spec).open(with_address(spec, options), options)
 
 
 def check_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> list[ExpertHealth]:
@@ -55,9 +49,7 @@ def _health(spec: ExpertSpec, options: AskOptions) -> ExpertHealth:
         spec.check()
         if spec.style == "program":
             SANDBOX.start()
-        if spec.backend == "embedded":
-            return check_embedded(spec)
-        return check_ollama(spec, options) if spec.backend == "ollama" else check_openai(spec, options)
+        return backend_of(spec).check(with_address(spec, options), options)
     except DerError as error:
         return ExpertHealth(spec, False, spec.digest, None, str(error))
 

@@ -1,14 +1,14 @@
-"""What every expert can do, and what a call of it is identified by."""
+"""What every expert can do, what a call of it is identified by, and what a backend tells of itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Literal, Protocol
 
-from der_core.config import ExpertSpec
+from der_core.config import AskOptions, ExpertSpec
 from der_core.records import Label, Question, Reply
 
 Messages = tuple[tuple[str, str], ...]
@@ -78,3 +78,50 @@ class ExpertHealth:
     digest: str
     size_bytes: int | None
     message: str
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """A model that a backend has, as its server (or this installation) tells it; None and "" where it does not tell.
+
+    Models of kind "embedding" answer no questions, those of kind "cloud" answer on other computers although the server
+    is here; `note` says so, or whatever else people should know, in one sentence. `digest` names the weights.
+    """
+
+    id: str
+    size_bytes: int | None = None
+    quantisation: str = ""
+    context_tokens: int | None = None
+    params_billions: float | None = None
+    kind: Literal["chat", "embedding", "cloud"] = "chat"
+    note: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way of reaching experts: everything that the rest of the product asks about it.
+
+    `name` stands in specs and recordings; `prefix` marks its models where people type them ("": the backend meant
+    without one). `label` and `place` are for people ("Ollama"; experts answer "in Ollama"). `default_host` gives the
+    address used where none is told, and raises DerError where it cannot be used or is on another computer and those
+    are not allowed; None: its experts have no address. `models_are_files` tells that a model is a file of this machine; `fetch_command` gives
+    the command that brings a missing model, "" where there is none. `canonical_model` gives names that mean one model
+    one spelling.
+    """
+
+    name: str
+    prefix: str
+    label: str
+    place: str
+    open: Callable[[ExpertSpec, AskOptions], Expert]
+    check: Callable[[ExpertSpec, AskOptions], ExpertHealth]
+    default_host: Callable[[bool], str] | None = None
+    models_are_files: bool = False
+    fetch_command: Callable[[str], str] = lambda model: ""
+    canonical_model: Callable[[str], str] = str
+
+    @property
+    def needs_address(self) -> bool:
+        """Whether its models are reached over an address."""
+        return self.default_host is not None

@@ -6,9 +6,8 @@ import json
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import blake2b
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -79,12 +78,6 @@ def spec_to_json(spec: ExpertSpec) -> str:
 def spec_from_json(body: str) -> ExpertSpec:
     """Read what `spec_to_json` wrote."""
     return ExpertSpec(**json.loads(body))
-
-
-def without_machine(spec: ExpertSpec) -> ExpertSpec:
-    """Return the settings without what only this machine knows: its hosts, its variables of keys, and the folder of a model file."""
-    model = PurePath(spec.model).name if spec.backend == "embedded" else spec.model
-    return replace(spec, host=None, key_env=None, model=model)
 
 
 def frame_of(request: Request) -> str:

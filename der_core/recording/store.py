@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from der_core.config import ExpertSpec
 from der_core.errors import StoreError
+from der_core.experts.backends import without_machine
 from der_core.experts.bounds import check_reply
 from der_core.experts.parsing import read_reply
 from der_core.experts.protocol import Request
@@ -507,7 +508,7 @@ class Store:
         with self._transaction() as db:
             owner = self._recording_id(recording)
             for spec in self.experts(recording):
-                values = (packing.spec_to_json(packing.without_machine(spec)), owner, spec.name)
+                values = (packing.spec_to_json(without_machine(spec)), owner, spec.name)
                 db.execute("UPDATE recorded_experts SET spec = ? WHERE recording = ? AND name = ?", values)
             for statement in KEEP_ONE_RECORDING:
                 db.execute(statement, {"recording": owner})

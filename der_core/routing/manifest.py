@@ -16,6 +16,7 @@ import numpy as np
 
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import RouterFileError, RouterMismatch, SettingsError
+from der_core.experts.backends import backend_of
 from der_core.routing.cost import Prices
 from der_core.routing.process import Floats
 from der_core.routing.trained import CurvePoint, TrainedRouter
@@ -169,6 +170,7 @@ def _read_expert(data: object) -> ExpertSpec:
     spec = ExpertSpec(**entry)
     try:
         spec.check()
+        backend_of(spec)
     except SettingsError as error:
         raise RouterFileError(f"The router's experts are not valid: {error}") from error
     return spec

@@ -19,7 +19,7 @@ from weight_packages import install
 
 import ui.home
 import ui.loaders
-from der_core.experts import ollama, weights
+from der_core.experts import weights
 from ui.home import HOME_VARIABLE
 
 
@@ -31,7 +31,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(ui.loaders, "DEMO_STORE", tmp_path / "nothing-shipped.sqlite")
     monkeypatch.setattr(ui.home, "DEMO_RUNS", tmp_path / "no-shipped-runs")
     monkeypatch.setattr(ui.loaders, "_sentence_encoder", fast_encoder)
-    monkeypatch.setattr(ollama, "DEFAULT_HOST", NOBODY)
+    monkeypatch.setenv("OLLAMA_HOST", NOBODY)
     monkeypatch.setattr(weights, "WEIGHTS", ())
     monkeypatch.delenv("DER_GGUF", raising=False)
     st.cache_data.clear()

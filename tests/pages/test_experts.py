@@ -11,7 +11,6 @@ from homes import NOBODY, Home, made_up_experts, open_page
 from ollama_server import OllamaServer, Spoken, digest_of
 from streamlit.testing.v1 import AppTest
 
-import der_core.experts.ollama
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
 from der_core.jobs import JobState
@@ -150,7 +149,9 @@ def test_an_address_with_unknown_words_opens_the_default(empty_home: Home) -> No
 
 def test_an_own_list_mixes_servers_files_and_styles(installed: Path) -> None:
     files = gguf_files()
-    specs = read_list(["llama3.2:3b", "openai:phi@reason", "gguf:smollm2-135m.gguf@examples"], files, "http://a", "http://b")
+    specs = read_list(
+        ["llama3.2:3b", "openai:phi@reason", "gguf:smollm2-135m.gguf@examples"], files, {"ollama": "http://a", "openai": "http://b"}
+    )
     assert [(spec.backend, spec.style, spec.host) for spec in specs] == [
         ("ollama", "direct", "http://a"),
         ("openai", "reason", "http://b"),
@@ -160,7 +161,7 @@ def test_an_own_list_mixes_servers_files_and_styles(installed: Path) -> None:
 
 
 def test_an_own_list_knows_the_installed_models_by_one_word(installed: Path) -> None:
-    specs = read_list(["installed", "llama3.2:3b"], gguf_files(), "http://a", "http://b")
+    specs = read_list(["installed", "llama3.2:3b"], gguf_files(), {"ollama": "http://a", "openai": "http://b"})
     assert [(spec.name, spec.params_billions) for spec in specs] == [("smollm2-135m", 0.135), ("gemma3-270m", 0.268), ("llama3.2-3b", None)]
 
 
@@ -180,7 +181,7 @@ def test_without_ollama_the_installed_models_are_chosen(installed: Path, empty_h
 def test_where_ollama_answers_its_small_pool_is_chosen(
     installed: Path, empty_home: Home, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    monkeypatch.setenv("OLLAMA_HOST", ollama.url)
     app = open_page(PAGE)
     assert app.segmented_control(key="experts_source").value == "small"
     assert table_with(app, "State")["State"].tolist() == ["● ready"] * 3 + ["○ not ready"]
@@ -198,7 +199,7 @@ def test_with_neither_ollama_nor_installed_models_the_page_says_how_to_start_oll
 
 def test_an_ollama_that_hangs_holds_no_page_up(installed: Path, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ollama.fail("hung", path="/api/version")
-    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    monkeypatch.setenv("OLLAMA_HOST", ollama.url)
     app = open_page(PAGE)
     app.run()
     assert app.segmented_control(key="experts_source").value == "installed"
@@ -207,7 +208,7 @@ def test_an_ollama_that_hangs_holds_no_page_up(installed: Path, ollama: OllamaSe
 
 def test_the_choice_of_a_tab_stays_when_ollama_comes_up(installed: Path, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(PAGE)
-    monkeypatch.setattr(der_core.experts.ollama, "DEFAULT_HOST", ollama.url)
+    monkeypatch.setenv("OLLAMA_HOST", ollama.url)
     assert app.run().segmented_control(key="experts_source").value == "installed"
     assert ollama.count("/api/version") == 0
 
