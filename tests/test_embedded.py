@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import threading
 import time
@@ -80,9 +81,24 @@ def test_health_looks_at_the_file_without_loading_it(fake_gguf, tmp_path):
     assert not gone.ready and "correct the path" in gone.message
 
 
+@needs_weights
+def test_an_expert_can_be_held_to_yes_or_no():
+    """The reply is a word in quotes; its likely tokens still tell the odds of a model that is free."""
+    with open_experts([spec_of(WEIGHTS), spec_of(WEIGHTS, name="held", held=True)], OPTIONS) as (free, held):
+        replies = [expert.ask(QUESTION, Label.NONE) for expert in (free, held)]
+    assert replies[1].text in ('"yes"', '"no"') and replies[1].label.word == replies[1].text.strip('"')
+    assert replies[1].p_yes == pytest.approx(replies[0].p_yes, abs=0.2) and len(replies[1].alternatives) == 20
+
+
 def test_the_request_of_a_model_without_chat_template_says_so(fake_gguf):
     expert = EmbeddedExpert(spec_of(fake_gguf), OPTIONS, pool=ServerPool())
     assert expert.request(QUESTION, Label.NONE).options["template"] == PLAIN_TEMPLATE
+    assert "stop" not in expert.request(QUESTION, Label.NONE).options
+
+
+def test_a_base_model_that_reasons_is_stopped_where_it_begins_a_question_of_its_own(fake_gguf):
+    request = EmbeddedExpert(spec_of(fake_gguf, style="reason"), OPTIONS).request(QUESTION, Label.NONE)
+    assert json.loads(request.options["stop"]) == ["\nQuestion:", "\nPassage:"]
 
 
 def test_a_damaged_file_is_an_error_at_the_first_question(fake_gguf):

@@ -103,19 +103,20 @@ def test_the_reply_carries_label_and_p_yes():
 
 def test_llama_timings_are_the_servers_own():
     reply, _, _ = ask(httpx.Response(200, json=completion(timings=TIMINGS)))
-    assert (reply.prompt_s, reply.generation_s, reply.load_s) == (0.25, 0.04, 0.0)
+    assert (reply.prompt_s, reply.generation_s) == (0.25, 0.04) and math.isnan(reply.load_s)
     assert (reply.prompt_tokens, reply.cached_tokens, reply.generated_tokens) == (42, 30, 2)
 
 
 def test_without_timings_the_wall_time_counts_as_generation():
     reply, _, _ = ask(httpx.Response(200, json=completion()))
-    assert reply.generation_s == reply.wall_s > 0
-    assert (reply.prompt_s, reply.prompt_tokens, reply.cached_tokens, reply.generated_tokens) == (0.0, 42, 30, 2)
+    assert reply.generation_s == reply.wall_s > 0 and math.isnan(reply.prompt_s)
+    assert (reply.prompt_tokens, reply.cached_tokens, reply.generated_tokens) == (42, 30, 2)
 
 
 def test_a_server_without_usage_or_log_probabilities_is_enough():
     reply, _, _ = ask(httpx.Response(200, json={"choices": [{"message": {"content": "Yes."}, "logprobs": None}]}))
-    assert (reply.label, reply.p_yes, reply.prompt_tokens) == (Label.YES, None, 0)
+    assert (reply.label, reply.p_yes) == (Label.YES, None)
+    assert (reply.prompt_tokens, reply.cached_tokens, reply.generated_tokens) == (None, None, None)
 
 
 def test_an_empty_reply_is_invalid_not_no():
@@ -138,8 +139,13 @@ def test_an_empty_reply_is_invalid_not_no():
         ),
         (httpx.Response(500, text="out of\nmemory"), ServerFault, r"failed with HTTP 500 \(out of memory\)"),
         (httpx.Response(503), ServerBusy, r"is busy or still loading \(HTTP 503: no reason given\)"),
-        (httpx.Response(400, json={"error": {"message": "exceeds the context"}}), ServerFault, "HTTP 400: exceeds the context"),
-        (httpx.Response(401, json={"object": "error", "message": "no key"}), ServerFault, "HTTP 401: no key"),
+        (
+            httpx.Response(400, json={"error": {"message": "exceeds the context"}}),
+            ServerFault,
+            r"no room for the prompt \(exceeds the context\); load the model with a larger context",
+        ),
+        (httpx.Response(400, json={"error": {"message": "out of luck"}}), ServerFault, "HTTP 400: out of luck"),
+        (httpx.Response(401, json={"object": "error", "message": "no key"}), ServerFault, r"wants another key \(HTTP 401: no key\)"),
         (
             httpx.Response(302, headers={"location": "http://elsewhere"}),
             BadReply,

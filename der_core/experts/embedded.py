@@ -30,6 +30,7 @@ import httpx
 from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import BadReply, ExpertError, HostUnreachable, ModelMissing, ServerFault
 from der_core.experts.openai_compatible import ChatEndpoint, chat_request
+from der_core.experts.parsing import stop_sequences
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import Backend, ExpertHealth, Messages, Request
 from der_core.experts.weights import check_pieces, weights_file, weights_known_at
@@ -407,6 +408,8 @@ class EmbeddedExpert:
         decoding |= {"threads": self._server.threads, "batch_tokens": self._server.batch_tokens}
         if self._server.template:
             decoding["template"] = self._server.template
+            if self._spec.style == "reason":
+                decoding["stop"] = json.dumps(stop_sequences("reason"))  # a base model goes on with questions of its own
         return replace(asked, options=decoding)
 
     def ask(self, question: Question, previous_label: Label) -> Reply:

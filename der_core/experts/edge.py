@@ -1,0 +1,62 @@
+"""Figures and texts of a server, checked where they come in: what no server can mean goes no further.
+
+Types for the fields of pydantic models. Strict: a figure is never read out of a text, nor a text made of a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from der_core.errors import BadReply
+
+MOST_TOKENS = 1 << 24
+LONGEST_S = 86_400.0
+
+# Servers round: a certain token may come with a little more than the logarithm of 1.
+_ROUNDING = 1e-3
+
+Read = TypeVar("Read", bound=BaseModel)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _without_halves(value: object) -> object:
+    """A text in which half of a pair of code units, cut from its other half, is a replacement character."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+
+
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MOST_TOKENS)]
+"""Tokens: whole, 0 to 2**24."""
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, le=LONGEST_S * 1e3, allow_inf_nan=False)]
+Nanoseconds = Annotated[float, Field(ge=0, le=LONGEST_S * 1e9, allow_inf_nan=False)]
+"""Durations of a day at most."""
+LogProbability = Annotated[float, Field(le=_ROUNDING, allow_inf_nan=False)]
+Text = Annotated[str, BeforeValidator(_without_halves)]
+
+
+class FromServer(BaseModel):
+    """A part of a reply; fields that are not named here are left alone."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+def read_as(kind: type[Read], body: Mapping[str, Any], host: str, protocol: str) -> Read:  # Any: JSON
+    """Read what a server sent as `kind`; raises BadReply, with the first thing amiss, where it is not `protocol`."""
+    try:
+        return kind.model_validate(body)
+    except (ValidationError, RecursionError) as error:
+        raise BadReply(f"The reply from {host} is not {protocol} ({amiss(error)}); is the host right?") from error
+
+
+def amiss(error: ValidationError | RecursionError) -> str:
+    """The first thing that is wrong, in a few words: its place, and what should be there."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
