@@ -108,6 +108,9 @@ class InstantExpert:
     spec: ExpertSpec
     notes: tuple[str, ...] = ()
 
+    def recall(self, notes: Sequence[str]) -> None:
+        """Nothing: it is asked in one way only."""
+
     def current_digest(self) -> str | None:
         """Return what never changes."""
         return self.spec.digest

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measure import report
@@ -34,6 +35,9 @@ class SleepingExpert:
         self.calls = 0
 
     notes: tuple[str, ...] = ()
+
+    def recall(self, notes: Sequence[str]) -> None:
+        """Nothing: it is asked in one way only."""
 
     def current_digest(self) -> str | None:
         """What never changes."""

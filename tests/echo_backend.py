@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from der_core.config import AskOptions, ExpertSpec
@@ -23,6 +24,9 @@ class EchoExpert:
 
     def ask(self, question: Question, previous_label: Label) -> Reply:
         return Reply("yes", Label.YES, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, self.spec.digest)
+
+    def recall(self, notes: Sequence[str]) -> None:
+        pass
 
     def current_digest(self) -> str | None:
         return self.spec.digest

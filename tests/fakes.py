@@ -50,6 +50,9 @@ class ScriptedExpert:
 
     notes: tuple[str, ...] = ()
 
+    def recall(self, notes: Sequence[str]) -> None:
+        self.notes = tuple(notes)
+
     def current_digest(self) -> str | None:
         return self.spec.digest
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fakes import make_questions
 from openai_server import ChatServer, completion
 
 from der_core.config import AskOptions, ExpertSpec
@@ -15,6 +16,8 @@ from der_core.errors import ServerFault, SettingsError
 from der_core.experts.openai_compatible import OpenAICompatibleExpert, check_openai
 from der_core.experts.openai_manner import Manner
 from der_core.experts.prompts import build_messages
+from der_core.recording.recorder import record
+from der_core.recording.store import Store
 from der_core.records import Label, Question
 
 QUESTION = Question(id="q", text="do penguins fly", passage="Penguins swim and cannot fly.")
@@ -189,6 +192,21 @@ def test_a_recording_goes_on_in_the_manner_in_which_it_began():
     server.calls.clear()
     again.ask(QUESTION, Label.NO)
     assert len(server.calls) == 1 and again.notes == first.notes
+
+
+def test_a_server_without_system_messages_is_recorded_in_full_and_resumed(tmp_path):
+    questions = make_questions(6)
+    server = ChatServer(takes_system=False)
+    with Store.open(tmp_path / "store.db") as store:
+        parts = [record(store, "demo", part, {"m": [expert_at(server)]}) for part in (questions[:2], questions)]
+        entries = store.entries("demo")
+        (recording,) = store.recordings()
+        assert store.verify() == []
+    assert [part.complete for part in parts] == [True, True] and len(entries) == 18
+    merged = Manner(system=False)
+    requests = (merged.request(SPEC, OPTIONS, question, label) for question in questions for label in (Label.NONE, Label.YES, Label.NO))
+    assert {entry.key for entry in entries} == {request.key for request in requests}
+    assert recording.meta["notes"] == {"m": ["The server takes no system message: its text stands at the head of the user message."]}
 
 
 @pytest.mark.parametrize("system", [True, False])

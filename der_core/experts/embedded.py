@@ -394,6 +394,9 @@ class EmbeddedExpert:
         """What is to be known of how it is asked."""
         return ()
 
+    def recall(self, notes: Sequence[str]) -> None:
+        """Nothing: it is asked in one way only."""
+
     def current_digest(self) -> str | None:
         """The checksum of the file as it is now; None where there is none any more."""
         try:

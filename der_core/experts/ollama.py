@@ -73,6 +73,9 @@ class OllamaExpert:
         """What is to be known of how it is asked."""
         return ()
 
+    def recall(self, notes: Sequence[str]) -> None:
+        """Nothing: what is noted is no part of its requests."""
+
     def current_digest(self) -> str | None:
         """The digest that Ollama lists now; None where it does not answer or has the model no more."""
         try:

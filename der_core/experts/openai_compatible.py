@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from math import nan
@@ -133,7 +133,7 @@ class OpenAICompatibleExpert:
         """How it is asked otherwise than usual, one sentence each, known after the first call."""
         return self._manner.notes
 
-    def recall(self, notes: Iterable[str]) -> None:
+    def recall(self, notes: Sequence[str]) -> None:
         """Ask as these notes tell, which were taken of an earlier recording: it is to go on as it began."""
         self._manner = Manner.of_notes(notes)
 

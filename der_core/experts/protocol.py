@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Literal, Protocol
@@ -52,6 +52,9 @@ class Expert(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known of how it is asked, one sentence each; kept with a recording. May grow while it is asked."""
+
+    def recall(self, notes: Sequence[str]) -> None:
+        """Ask as these notes tell, which were kept with a recording that is to go on as it began."""
 
     def current_digest(self) -> str | None:
         """The digest that its weights have at this moment, read anew; None where the server does not tell."""

@@ -71,7 +71,8 @@ class Work:
 class Worker:
     """One replica, and what it is doing.
 
-    `key` is that of the request it made last; `unconfirmed` are its replies since the server last named their weights.
+    `key` is that of the request it made last; `unconfirmed` are its replies since the server last named their weights;
+    `noted` is what the recording says of how it is asked.
     """
 
     expert: Expert
@@ -83,6 +84,7 @@ class Worker:
     faults_in_a_row: int = 0
     started_at: float = 0.0
     waiting: str = ""
+    noted: tuple[str, ...] = ()
     unconfirmed: list[tuple[Call, Request]] = field(default_factory=list)
 
 

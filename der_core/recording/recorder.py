@@ -113,6 +113,10 @@ def record(
     replicas that would not reply alike, StoreError if the recording holds other questions, experts or
     prompts under the same names. `on_progress` is called from the calling thread.
     """
+    for name, replicas in experts.items():
+        if remarks := store.remarks(recording, name):
+            for replica in replicas:
+                replica.recall(remarks)
     _check_alike(experts)
     store.start_recording(recording, meta)
     store.add_questions(recording, questions)
@@ -190,8 +194,6 @@ class _Run:
                 self.stop.wait(POLL_S)
             else:
                 break
-        for worker in crew:
-            self.store.note_remarks(self.recording, name, worker.expert.notes)
 
     def _start_next(self, name: str, worker: Worker, work: Work) -> None:
         """Give an idle replica its next call; after its last one it is asked whether it still has the weights that it began with."""
@@ -256,6 +258,7 @@ class _Run:
     def _take(self, name: str, ended: Finished, work: Work) -> None:
         worker = ended.worker
         worker.is_busy = False
+        self._keep_notes(name, worker)
         if isinstance(ended.fault, WaitStopped):
             self.claims.end(worker.key)
         elif ended.fault is not None:
@@ -271,6 +274,12 @@ class _Run:
             worker.unconfirmed.clear()  # nobody can tell
         if ended.question is not None or worker.given_up:
             self._tell(name)
+
+    def _keep_notes(self, name: str, worker: Worker) -> None:
+        """Keep how the expert is asked now; before its reply, so that after an interrupt the same is asked again."""
+        if worker.expert.notes != worker.noted:
+            worker.noted = worker.expert.notes
+            self.store.note_remarks(self.recording, name, worker.noted)
 
     def _take_reply(self, name: str, worker: Worker, question: Question, label: Label, reply: Reply) -> None:
         assert worker.unit is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from der_core.config import ExpertSpec
 from der_core.errors import ExpertError
 from der_core.experts.prompts import build_messages
@@ -31,6 +33,9 @@ class RecordedExpert:
     def notes(self) -> tuple[str, ...]:
         """None: the recording keeps them."""
         return ()
+
+    def recall(self, notes: Sequence[str]) -> None:
+        """Nothing: it asks nobody."""
 
     def current_digest(self) -> str | None:
         """The digest that it was recorded with."""

@@ -198,6 +198,12 @@ class Store:
             known = meta.get(NOTES, {})
             meta[NOTES] = {**known, expert: list(dict.fromkeys([*known.get(expert, []), *remarks]))}
 
+    def remarks(self, recording: str, expert: str) -> tuple[str, ...]:
+        """Return what was noted of how an expert was asked; nothing where there is no such recording."""
+        rows = self._rows("SELECT meta FROM recordings WHERE name = ?", recording)
+        with as_recorded(self.path):
+            return tuple(json.loads(rows[0][0]).get(NOTES, {}).get(expert, ())) if rows else ()
+
     def note_digest_change(self, recording: str, change: DigestChange) -> None:
         """Keep in `meta` that a server named other weights for an expert in the midst of a recording."""
         with self._amended_meta(recording) as meta:
