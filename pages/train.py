@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from der_core.config import SPLIT_SEED, TrainConfig
-from der_core.errors import DerError, SettingsError
-from der_core.evaluation.experiment import choose_splits, cut
+from der_core.errors import DerError
+from der_core.evaluation.experiment import Sizes, choose_splits, cut
 from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
 from ui.frame import frame
@@ -40,28 +40,24 @@ def describe_data(ref: RecordingRef, experts: Sequence[str]) -> str | None:
         return None
     try:
         table = load(ref, experts)
-        unanswered = int((table.gold == 0).sum())
-        if unanswered:
-            raise SettingsError(
-                f"{unanswered:,} questions of {ref.title} have no answer, and a router learns from answers. Record others, or choose another recording."
-            )
-        n_training, n_validation, n_test = part_sizes((ref, state_of(ref), *experts), table)
+        counted, not_counted = part_sizes((ref, state_of(ref), *experts), table)
     except DerError as error:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
     whole = f" of its {len(recorded)}" if table.n_experts < len(recorded) else ""
+    without = f"; {not_counted.total:,} without an answer are not counted" if not_counted.total else ""
     return (
-        f"{plain(ref.title)}, {table.n_experts}{whole} experts, {table.n_questions:,} recorded questions: {n_training:,} to learn from, "
-        f"{n_validation:,} to choose thresholds by, {n_test:,} held out for the comparison."
+        f"{plain(ref.title)}, {table.n_experts}{whole} experts, {table.n_questions:,} recorded questions: {counted.training:,} to learn from, "
+        f"{counted.validation:,} to choose thresholds by, {counted.test:,} held out for the comparison{without}."
     )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def part_sizes(key: Hashable, _table: Table) -> tuple[int, int, int]:
-    """Return the sizes of the parts that a training on the table named `key` will use: training, validation, held out."""
+def part_sizes(key: Hashable, _table: Table) -> tuple[Sizes, Sizes]:
+    """Return the sizes of the parts that a training on the table named `key` will use, and how many questions of each are not counted."""
     parts = cut(_table, choose_splits(_table.questions, SPLIT_SEED, None, None))
-    return parts.training.n_questions, parts.validation.n_questions, parts.test.n_questions
+    return Sizes(parts.training.n_questions, parts.validation.n_questions, parts.test.n_questions), parts.not_counted
 
 
 def choose_name(suggested: str) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 from der_core.evaluation.answers import flows
 from der_core.evaluation.frontier import Frontier
 from der_core.evaluation.statistics import Interval
+from der_core.evaluation.tables import counted
 from ui.charts_compare import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
 from ui.charts_frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
 from ui.compare_subject import Subject, choose_router, intervals_of, shown_rows
@@ -53,7 +54,7 @@ def draw_ranking(subject: Subject, frontier: Frontier, *, oracles: bool) -> None
         st.markdown("**Oracle**: uses the gold answer to choose or to stop; a ceiling, not a competitor.")
         _table(ranking_frame(subject.comparison.oracle, frontier, sure), "compare_oracle", "Oracle routers, best first")
     st.caption(
-        f"{best.n} held-out questions, {percent(subject.comparison.gold_yes_rate)} of them yes; always giving the more frequent answer would be right in "
+        f"{counted(subject.comparison)} held out, {percent(subject.comparison.gold_yes_rate)} of them yes; always giving the more frequent answer would be right in "
         f"{percent(subject.comparison.majority_accuracy)}. Cost mode: {frontier.mode}."
     )
 

@@ -34,6 +34,7 @@ class ExpertFacts:
     """
 
     n_questions: int
+    n_with_gold: int
     n_left_out: int
     gold_yes_rate: float
     majority: float
@@ -52,11 +53,13 @@ def expert_facts(ref: RecordingRef) -> ExpertFacts:
 
 def draw_facts(facts: ExpertFacts) -> None:
     """Draw the figures of all experts: a table, and a chart for each thing that the table says."""
-    left_out = f" {facts.n_left_out:,} more are left out, because replies are still missing." if facts.n_left_out else ""
-    st.caption(
-        f"First replies to {facts.n_questions:,} questions. Yes is right on {percent(facts.gold_yes_rate)}; "
-        f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
-    )
+    if not facts.n_with_gold:
+        st.info(
+            f"None of the {facts.n_questions:,} questions has a gold answer, so no reply can be called right or wrong.",
+            icon=":material/info:",
+        )
+        return
+    st.caption(questions_told(facts))
     st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
     text_size = type_size(charts.TEXT_SIZE)
     _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
@@ -70,8 +73,21 @@ def draw_facts(facts: ExpertFacts) -> None:
         table_behind(charts.reliability_frame(facts.reliabilities), "experts_reliability")
 
 
+def questions_told(facts: ExpertFacts) -> str:
+    """Return in words which questions the figures are of."""
+    without = facts.n_questions - facts.n_with_gold
+    unanswered = f" ({without:,} without an answer are not counted as right or wrong)" if without else ""
+    left_out = f" {facts.n_left_out:,} more are left out, because replies are still missing." if facts.n_left_out else ""
+    return (
+        f"First replies to {facts.n_questions:,} questions{unanswered}. Yes is right on {percent(facts.gold_yes_rate)}; "
+        f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
+    )
+
+
 def draw_thresholds(facts: ExpertFacts) -> None:
     """Draw what a fitted threshold on P(yes) does on held-out questions."""
+    if not facts.n_with_gold:
+        return  # told once is enough
     st.markdown("**A threshold on P(yes), fitted on training questions, judged on others**")
     if not facts.effects:
         st.info(plain_sentence(facts.no_thresholds), icon=":material/info:")
@@ -176,6 +192,7 @@ def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
     known = table.gold[table.gold > 0]
     return ExpertFacts(
         n_questions=table.n_questions,
+        n_with_gold=len(known),
         n_left_out=table.n_left_out,
         gold_yes_rate=yes_rate(known),
         majority=majority_accuracy(known),

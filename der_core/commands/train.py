@@ -38,7 +38,10 @@ def load_parts(store: Store, arguments: argparse.Namespace, experts: Sequence[st
     table = load_pool(store, arguments.recording, experts)
     if table.n_left_out:
         say(f"{table.n_left_out} questions are not completely recorded and stay out.")
-    return table, cut(table, choose_splits(table.questions, arguments.split_seed, arguments.train_samples, arguments.eval_samples))
+    parts = cut(table, choose_splits(table.questions, arguments.split_seed, arguments.train_samples, arguments.eval_samples))
+    if parts.not_counted.total:
+        say(f"{parts.not_counted.total} questions have no gold answer: they are neither learned from nor counted.")
+    return table, parts
 
 
 def load_pool(store: Store, recording: str, experts: Sequence[str] | None) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import get_args
@@ -16,11 +16,11 @@ from der_core.evaluation import metrics
 from der_core.evaluation.metrics import StopStats
 from der_core.evaluation.rollout import Rollout, rollout
 from der_core.evaluation.statistics import Difference, bootstrap_means, difference, mcnemar_exact, paired_bootstrap, wilson_interval
-from der_core.recording.table import Table
+from der_core.recording.table import Table, check_has_gold
 from der_core.records import Label
 from der_core.routing.baselines import Baseline, Family, Reference
 from der_core.routing.cost import Prices, fit_prices
-from der_core.routing.process import Floats
+from der_core.routing.process import Floats, Ints
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
 
@@ -67,7 +67,8 @@ class Row:
 class Comparison:
     """Rows of one comparison, in the order the routers were given, and the rollouts behind them by name.
 
-    `cost_mode` orders rows of equal accuracy. For resampling: `groups` [Q] names what questions are drawn with
+    `cost_mode` orders rows of equal accuracy. `n_not_counted` held-out questions have no gold answer and count nowhere:
+    no row, rollout or other figure here is of them. For resampling: `groups` [Q] names what questions are drawn with
     (their passage), `question_costs` are [Q, rows] by cost mode; empty where they were not kept.
     """
 
@@ -79,6 +80,7 @@ class Comparison:
     gold_yes_rate: float
     groups: tuple[str, ...] = ()
     question_costs: Mapping[CostMode, Floats] = field(default_factory=dict)
+    n_not_counted: int = 0
 
     @cached_property
     def deployable(self) -> tuple[Row, ...]:
@@ -144,15 +146,17 @@ def compare(
     reference: Reference,
     rng: np.random.Generator,
 ) -> Comparison:
-    """Run every router over all questions of `source` and return the rows.
+    """Run every router over all questions of `source` whose gold answer is known, and return the rows.
 
     A row without calls, always the majority answer of training, is added. `prices` are the cost modes to
     report (see `fit_all_prices`; the source's own is always among them); `rng` draws the bootstrap. Raises
-    SettingsError where two routers share a name or the best single expert is not among them.
+    SettingsError where two routers share a name, the best single expert is not among them, or no question has a gold answer.
     """
     compared = _unique(routers, reference)
-    rollouts = {name: rollout(router, source, config.reward) for name, router in compared.items()}
-    rollouts[_constant_name(reference)] = _constant(source, reference.majority)
+    check_has_gold(source.table.questions)
+    rows = np.flatnonzero(source.table.gold > 0)
+    rollouts = {name: rollout(router, source, config.reward, rows) for name, router in compared.items()}
+    rollouts[_constant_name(reference)] = _constant(source, rows, reference.majority)
     every_price = {source.prices.mode: source.prices, **prices}
     context = _Context(
         source=source,
@@ -161,20 +165,22 @@ def compare(
         discount=config.ppo.discount,
         best_single=rollouts[reference.best_single],
     )
-    gaps = _differences(rollouts, reference.best_single, source.table, rng)
-    rows = tuple(_row(name, compared.get(name), run, gap, context) for (name, run), gap in zip(rollouts.items(), gaps, strict=True))
-    gold = source.table.gold
+    groups = tuple(source.table.questions[row].group for row in rows)
+    gaps = _differences(rollouts, reference.best_single, groups, rng)
+    figures = tuple(_row(name, compared.get(name), run, gap, context) for (name, run), gap in zip(rollouts.items(), gaps, strict=True))
+    gold = source.table.gold[rows]
     return Comparison(
-        rows=rows,
+        rows=figures,
         rollouts=rollouts,
         reference=reference,
         cost_mode=source.prices.mode,
         majority_accuracy=metrics.majority_accuracy(gold),
         gold_yes_rate=metrics.yes_rate(gold),
-        groups=tuple(question.group for question in source.table.questions),
+        groups=groups,
         question_costs={
             mode: np.column_stack([run.at_calls(values).sum(axis=1) for run in rollouts.values()]) for mode, values in context.costs.items()
         },
+        n_not_counted=source.table.n_questions - len(rows),
     )
 
 
@@ -218,11 +224,11 @@ def _unique(routers: Iterable[Router], reference: Reference) -> dict[str, Router
     return compared
 
 
-def _differences(rollouts: Mapping[str, Rollout], best_single: str, table: Table, rng: np.random.Generator) -> list[Difference]:
+def _differences(rollouts: Mapping[str, Rollout], best_single: str, groups: Sequence[str], rng: np.random.Generator) -> list[Difference]:
     """Accuracy of each rollout less that of the best single expert, all on the same resamples."""
     correct = np.column_stack([run.correct for run in rollouts.values()]).astype(np.float64)
     gaps = correct - rollouts[best_single].correct[:, None]
-    resampled = bootstrap_means(gaps, [question.group for question in table.questions], rng)
+    resampled = bootstrap_means(gaps, groups, rng)
     return [difference(gaps[:, column], resampled[:, column]) for column in range(gaps.shape[1])]
 
 
@@ -277,13 +283,13 @@ def _constant_name(reference: Reference) -> str:
     return f"always {reference.majority.word}, no call"
 
 
-def _constant(source: TableSource, answer: Label) -> Rollout:
+def _constant(source: TableSource, rows: Ints, answer: Label) -> Rollout:
     """The routes of a router that asks nobody and always gives the same answer."""
-    n = source.table.n_questions
+    n = len(rows)
     nothing, codes = np.zeros((n, 1)), np.zeros((n, 1), dtype=np.int8)
     answers = np.full(n, answer, dtype=np.int8)
     return Rollout(
-        rows=np.arange(n),
+        rows=rows,
         experts=codes - 1,
         shown=codes,
         labels=codes,
@@ -294,7 +300,7 @@ def _constant(source: TableSource, answer: Label) -> Rollout:
         probabilities=None,
         calls=np.zeros(n, dtype=np.int64),
         answers=answers,
-        correct=answers == source.table.gold,
+        correct=answers == source.table.gold[rows],
         reasons=codes[:, 0],
     )
 

@@ -18,7 +18,7 @@ from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
 from der_core.recording.splits import Splits, passage_groups, split_counts, split_questions
-from der_core.recording.table import Table
+from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
 from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
 from der_core.routing.encoding import TextEncoder, Vectors
@@ -36,15 +36,33 @@ CONFIDENCE_TARGET = 0.9
 """Share of right answers aimed at among confident replies, where end `confidence` is calibrated."""
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How many questions each part has."""
+
+    training: int = 0
+    validation: int = 0
+    test: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many they are together."""
+        return self.training + self.validation + self.test
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The table cut by a split; `questions` are all of the table, those that no part took among them."""
+    """The table cut by a split; `questions` are all of the table, those that no part took among them.
+
+    Questions without a gold answer are in none of the three tables; `not_counted` says how many there are.
+    """
 
     splits: Splits
     training: Table
     validation: Table
     test: Table
     questions: tuple[Question, ...]
+    not_counted: Sizes = Sizes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +99,23 @@ def choose_splits(questions: Sequence[Question], seed: int, train: int | None, t
 
 
 def cut(table: Table, splits: Splits) -> Parts:
-    """Return the parts of `table`; ids that the table lacks (incomplete questions) are left out."""
-    known = {question.id for question in table.questions}
-    rows = [table.rows_of([i for i in ids if i in known]) for ids in (splits.train, splits.validation, splits.test)]
-    if any(len(part) == 0 for part in rows):
+    """Return the parts of `table`; ids that the table lacks (incomplete questions) and questions without a gold answer are left out.
+
+    Raises SettingsError where a part would be empty.
+    """
+    check_has_gold(table.questions)
+    recorded = {question.id for question in table.questions}
+    parts = [table.subset(table.rows_of([i for i in ids if i in recorded])) for ids in (splits.train, splits.validation, splits.test)]
+    counted = [part.with_gold() for part in parts]
+    not_counted = Sizes(*(whole.n_questions - part.n_questions for whole, part in zip(parts, counted, strict=True)))
+    if any(part.n_questions == 0 for part in counted):
+        without = f" ({not_counted.total} without a gold answer are not counted)" if not_counted.total else ""
         raise SettingsError(
-            f"Training, validation and test hold {', '.join(str(len(part)) for part in rows)} questions; each needs at least one. "
-            "Questions about one passage, or nearly the same ones, stay together. Record more questions, or divide them otherwise."
+            f"Training, validation and test hold {', '.join(str(part.n_questions) for part in counted)} questions{without}; each needs at least "
+            "one. Questions about one passage, or nearly the same ones, stay together. Record more questions, or divide them otherwise."
         )
-    training, validation, test = (table.subset(part) for part in rows)
-    return Parts(splits, training, validation, test, table.questions)
+    training, validation, test = counted
+    return Parts(splits, training, validation, test, table.questions, not_counted)
 
 
 def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
@@ -199,7 +224,7 @@ def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, en
     comparison = compare(
         [*learned, *arena.baselines], arena.source, config, prices, arena.reference, np.random.default_rng([config.seed, 2])
     )
-    return Evaluation(router, parts, arena.source, comparison)
+    return Evaluation(router, parts, arena.source, replace(comparison, n_not_counted=parts.not_counted.test))
 
 
 def report(

@@ -95,7 +95,12 @@ class StopStats:
 
 
 def stop_stats(labels: Codes, correct: Flags, reasons: Codes, gold: Codes) -> StopStats:
-    """Return the figures for routes with replies `labels` [Q, T] (0: no call), final `correct` [Q] and `reasons` [Q]."""
+    """Return the figures for routes with replies `labels` [Q, T] (0: no call), final `correct` [Q] and `reasons` [Q].
+
+    Routes of questions without a gold answer (0) count nowhere.
+    """
+    known = gold > 0
+    labels, correct, reasons, gold = labels[known], correct[known], reasons[known], gold[known]
     calls, t_max = np.sum(labels > 0, axis=1), labels.shape[1]
     by_choice = (reasons != StopReason.T_MAX) & (reasons != StopReason.GOING_ON)
     right = (labels == gold[:, None]) & (labels > 0)

@@ -155,6 +155,7 @@ def _results(comparison: Comparison) -> Json:
         "best_single": comparison.reference.best_single,
         "majority_accuracy": comparison.majority_accuracy,
         "gold_yes_rate": comparison.gold_yes_rate,
+        "n_not_counted": comparison.n_not_counted,
         "deployable": [_row(row) for row in comparison.deployable],
         "oracle": [_row(row) for row in comparison.oracle],
     }

@@ -65,6 +65,7 @@ def _comparison(report: Json) -> Comparison:
         cost_mode=results["cost_mode"],
         majority_accuracy=results["majority_accuracy"],
         gold_yes_rate=results["gold_yes_rate"],
+        n_not_counted=results.get("n_not_counted", 0),
     )
 
 

@@ -69,7 +69,8 @@ class BestRoutes:
 
 
 def best_routes(source: TableSource, episode: EpisodeConfig, reward: RewardConfig, discount: float) -> BestRoutes:
-    """Return the figures of the exact best routes for all questions of `source`."""
+    """Return the figures of the exact best routes for all questions of `source` whose gold answer is known."""
+    source = source.with_gold()
     run = rollout(exact_optimum(source, episode, reward, discount), source, reward)
     gold = source.table.gold
     wrong_first = _wrong_first(source, run)

@@ -47,10 +47,15 @@ def _cells(row: Row, cost: float) -> tuple[str, ...]:
     )
 
 
+def counted(comparison: Comparison) -> str:
+    """Return in words how many questions every row counts, and how many it does not for want of a gold answer."""
+    without = f" ({comparison.n_not_counted} without an answer are not counted)" if comparison.n_not_counted else ""
+    return f"{comparison.rows[0].n} questions{without}"
+
+
 def _legend(comparison: Comparison) -> str:
-    n = comparison.rows[0].n
     return (
-        f"{n} questions, {100 * comparison.gold_yes_rate:.1f} % of them yes; cost is {comparison.cost_mode}, per question; "
+        f"{counted(comparison)}, {100 * comparison.gold_yes_rate:.1f} % of them yes; cost is {comparison.cost_mode}, per question; "
         f"best single expert by training questions: {comparison.reference.best_single}; p: exact McNemar against it."
     )
 

@@ -80,6 +80,10 @@ class Table:
         arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
         return replace(self, questions=tuple(self.questions[row] for row in rows), **arrays)
 
+    def with_gold(self) -> Table:
+        """Return the table of the questions whose gold answer is known: nothing can be learned from the others, and nothing counted on them."""
+        return self if (self.gold > 0).all() else self.subset(np.flatnonzero(self.gold > 0))
+
     def select_experts(self, names: Sequence[str]) -> Table:
         """Return the table of some of the experts, in the given order; SettingsError for a name it lacks."""
         place = {spec.name: index for index, spec in enumerate(self.experts)}
@@ -156,6 +160,15 @@ def load_table(
     if not complete.any():
         raise IncompleteRecording(_how_to_complete(store, recording, table, int(missing.sum())))
     return replace(table.subset(np.flatnonzero(complete)), n_left_out=int((~complete).sum()))
+
+
+def check_has_gold(questions: Sequence[Question]) -> None:
+    """Raise SettingsError where no question has a gold answer: then nothing can be learned or counted."""
+    if not any(question.gold for question in questions):
+        raise SettingsError(
+            f"None of the {len(questions)} questions has a gold answer, so no reply can be called right or wrong. "
+            "Use questions with answers (a column such as answer or label, yes or no)."
+        )
 
 
 def in_recorded_order(specs: Iterable[ExpertSpec], names: Iterable[str]) -> tuple[str, ...]:

@@ -40,8 +40,9 @@ def step_reward(quality: ArrayLike, previous_quality: ArrayLike, cost: ArrayLike
 
 
 def end_reward(quality: ArrayLike, config: RewardConfig) -> Floats:
-    """Return +gamma where the final answer's quality reaches p0 and -gamma where it does not."""
-    return np.where(np.asarray(quality) >= config.p0, config.gamma, -config.gamma)
+    """Return +gamma where the final answer's quality reaches p0 and -gamma where it does not; nan where it is unknown (nan)."""
+    final = np.asarray(quality, dtype=np.float64)
+    return np.where(np.isnan(final), np.nan, np.where(final >= config.p0, config.gamma, -config.gamma))
 
 
 @dataclass(frozen=True)

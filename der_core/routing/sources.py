@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from der_core.recording.table import Table
+from der_core.recording.table import Table, check_has_gold
 from der_core.records import N_LABELS
 from der_core.routing.cost import Prices
 from der_core.routing.process import Codes, Flags, Floats, Ints, Replies
@@ -29,6 +29,13 @@ class TableSource:
         self.p_yes: Floats = np.ascontiguousarray(centre(table.p_yes, borders[None, :, None]))
         self.costs: Floats = np.ascontiguousarray(prices.table_costs(table))
         self.seconds: Floats = np.ascontiguousarray(prices.table_seconds(table))
+
+    def with_gold(self) -> TableSource:
+        """Return the source of the questions whose gold answer is known; SettingsError where there is none."""
+        check_has_gold(self.table.questions)
+        table = self.table.with_gold()
+        # What thresholds made of the replies stays so when it is done again.
+        return self if table is self.table else TableSource(table, self.prices, self.thresholds)
 
     def ask(self, rows: Ints, experts: Ints, previous: Codes, asked: Flags) -> Replies:
         """Return the recorded replies, shape [B] each; `asked` makes no difference here."""

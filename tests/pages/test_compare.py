@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
-from homes import Home, open_page
+from fakes import make_questions
+from homes import Home, made_up_experts, open_page
 from streamlit.testing.v1 import AppTest
 
 import ui.compare_questions
@@ -17,7 +18,9 @@ from der_core.evaluation.comparison import Comparison, compare_two
 from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
+from der_core.recording.recorder import record
 from der_core.recording.store import Store
+from der_core.records import Label
 from ui.compare_questions import route_in_words
 from ui.compare_subject import ALONE, BOOTSTRAP_SEED, Subject, answers_of, chosen_answers, of_run
 from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES
@@ -71,6 +74,14 @@ def echarts(app: AppTest) -> list[dict]:
 
 
 class TestWithoutARun:
+    def test_questions_that_nobody_knows_the_answers_of_give_one_line_and_no_table(self, empty_home: Home) -> None:
+        with Store.open(empty_home.store) as store:
+            record(store, "some", make_questions(24, gold=[Label.NONE] * 24), {one.spec.name: [one] for one in made_up_experts()})
+        app = opened()
+        assert not app.exception
+        assert "None of the 24 questions has a gold answer" in words(app)
+        assert not app.dataframe and not app.get("plotly_chart")
+
     def test_nothing_yet_is_one_sentence_and_the_next_step(self, empty_home: Home) -> None:
         app = opened()
         assert not app.exception

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes import make_questions
 from homes import NOBODY, Home, made_up_experts, open_page
 from ollama_server import OllamaServer, Spoken, digest_of
 from streamlit.testing.v1 import AppTest
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
 from der_core.jobs import JobState
+from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.records import Label, Question
 from ui import charts_experts as charts
@@ -53,6 +55,22 @@ def ollama():
         lambda messages: Spoken("Yes, <b>surely</b> ![](http://127.0.0.1/x)"), ["smollm2:135m", "gemma3:270m", "qwen2.5-coder:0.5b"]
     ) as server:
         yield server
+
+
+@pytest.mark.parametrize("every", [1, 2], ids=["no answer at all", "every second answer"])
+def test_questions_without_an_answer_count_neither_as_right_nor_as_wrong(empty_home: Home, every: int) -> None:
+    questions = make_questions(24, gold=[Label.NONE if i % every == 0 else Label.YES if i % 4 == 1 else Label.NO for i in range(24)])
+    with Store.open(empty_home.store) as store:
+        record(store, "some", questions, {expert.spec.name: [expert] for expert in made_up_experts()})
+    app = opened(NOBODY)
+    assert not app.exception
+    if every == 1:
+        assert "None of the 24 questions has a gold answer" in words(app)
+        assert not any("Balanced" in frame.value.columns for frame in app.dataframe)
+    else:
+        assert "First replies to 24 questions (12 without an answer are not counted as right or wrong). Yes is right on 50.0 %" in words(
+            app
+        )
 
 
 def test_without_a_recording_the_page_says_where_to_make_one(empty_home: Home) -> None:

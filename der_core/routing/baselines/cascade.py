@@ -39,6 +39,7 @@ def fit_cascade(training: TableSource, episode: EpisodeConfig, cost_weight: floa
     Order: by median cost of a first call, up to T_max experts. Best: accuracy less `cost_weight` times
     mean cost.
     """
+    training = training.with_gold()
     prices = np.nanmedian(training.costs[:, :, Label.NONE], axis=0)
     order = tuple(int(expert) for expert in np.argsort(prices, kind="stable")[: episode.t_max])
     fits = [_fit(training, order, cost_weight, transfer) for transfer in (True, False)]

@@ -67,6 +67,7 @@ def best_static_order(training: TableSource, episode: EpisodeConfig, cost_weight
     Best: accuracy less `cost_weight` times mean cost. All orders are tried, repetitions included, as far
     as `MAX_ORDERS` reaches. Among equals the shorter one, then the one found first.
     """
+    training = training.with_gold()
     best = max(_tried_orders(training, episode.t_max), key=lambda tried: tried.utility(training.table.gold, cost_weight))
     return FixedOrder(
         name="best static order",
@@ -86,7 +87,7 @@ class _Tried:
     costs: Floats
 
     def utility(self, gold: Codes, cost_weight: float) -> float:
-        return round(float(np.mean((self.labels == gold) & (gold > 0)) - cost_weight * self.costs.mean()), 12)
+        return round(float(np.mean(self.labels == gold) - cost_weight * self.costs.mean()), 12)
 
     def then(self, source: TableSource, expert: int) -> _Tried:
         at = (np.arange(len(self.labels)), expert, self.labels)

@@ -34,6 +34,10 @@ class Part:
     source: TableSource
     vectors: Vectors
 
+    def with_gold(self) -> Part:
+        """Return what there is of questions whose gold answer is known."""
+        return Part(self.source.with_gold(), self.vectors[self.source.table.gold > 0])
+
 
 class Picker(Protocol):
     """Picks an expert from the vector of a question."""
@@ -69,8 +73,9 @@ def logistic_router(picker: Logistic, vectors: Vectors, episode: EpisodeConfig) 
 
 
 def first_call_right(source: TableSource) -> Flags:
-    """Return whether each expert's first reply is right, shape [Q, N]."""
-    return np.asarray(source.labels[:, :, Label.NONE] == source.table.gold[:, None])
+    """Return whether each expert's first reply is right, shape [Q, N]; never where nobody knows the answer."""
+    gold = source.table.gold[:, None]
+    return np.asarray((source.labels[:, :, Label.NONE] == gold) & (gold > 0))
 
 
 def first_call_utility(source: TableSource, cost_weight: float) -> Floats:
@@ -120,6 +125,7 @@ def fit_neighbours(training: Part, validation: Part, cost_weight: float) -> Neig
 
     Best: accuracy less `cost_weight` times mean cost; among equals the higher guard, then the larger k.
     """
+    training, validation = training.with_gold(), validation.with_gold()
     utility = first_call_utility(training.source, cost_weight)
     fallback = int(np.argmax(utility.mean(axis=0)))
     units = _unit(training.vectors)
@@ -164,6 +170,7 @@ def fit_logistic(training: Part, validation: Part, cost_weight: float) -> Logist
 
     Penalties are tried from the strongest on, each fit beginning where the one before ended, until the loss has risen twice in a row.
     """
+    training, validation = training.with_gold(), validation.with_gold()
     right = first_call_right(validation.source)
     charge = cost_weight * np.nanmean(training.source.costs[:, :, Label.NONE], axis=0)
     fit = _LogisticFit(training, charge)
