@@ -4,12 +4,15 @@ with OllamaServer(lambda messages: "yes", models=["tiny:latest"]) as server:
     server.fail("error", times=1)
     ... ollama.Client(server.url) ...
     server.count("/api/chat")
+
+It answers as a real one was seen to: see ollama_exchanges.py, and the test that holds the two together. A word is a token.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import socket
 import threading
 import time
@@ -22,12 +25,23 @@ from typing import Any, Literal
 import httpx
 
 Chat = Sequence[dict[str, str]]
-Fault = Literal["slow", "hung", "error", "missing", "broken_json", "not_ollama", "dropped", "redirect", "loading"]
+Fault = Literal["slow", "hung", "error", "busy", "missing", "broken_json", "not_ollama", "dropped", "redirect", "loading"]
+Field = Literal["think", "truncate", "format", "system"]
 
 SLOW_S = 0.2
 LOADING_NS = 4_000_000_000
 """What a chat reports that had to load a model that was put under a name anew."""
 CREATED = "2026-01-01T00:00:00Z"
+DETAILS = {
+    "parent_model": "",
+    "format": "gguf",
+    "family": "tiny",
+    "families": ["tiny"],
+    "parameter_size": "0.1B",
+    "quantization_level": "Q4_0",
+}
+NUM_KEEP = 4
+"""Tokens at the head of a prompt that Ollama keeps when it cuts one."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +49,10 @@ class Spoken:
     """What a model said, with Ollama's figures (times in nanoseconds)."""
 
     text: str
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
-    figures: dict[str, int] = field(default_factory=dict)
+    logprobs: list[dict[str, Any]] | None = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    thinking: str = ""
+    done_reason: str = "stop"
 
 
 Answer = Callable[[Chat], str | Spoken]
@@ -57,7 +73,19 @@ class OllamaServer:
         self.loaded: set[str] = set()
         self._remade: Counter[str] = Counter()
         self._to_load: set[str] = set()
+        self.windows: dict[str, int] = {}
         self.closing = threading.Event()
+        self.trained_window = 32_768
+        self.capabilities: list[str] | None = ["completion"]
+        self.template = "{{ .Prompt }}"
+        self.digests: dict[str, str] = {}
+        self.cuts = True
+        """Whether prompts that do not fit are cut where the caller does not say otherwise (else every one is refused)."""
+        self.ignores: set[Field] = set()
+        """Fields that this server has never heard of."""
+        self.refuses: set[Field] = set()
+        """Fields that it answers with an error."""
+        self.most_logprobs = 20
         self._calls: Counter[str] = Counter()
         self._faults: dict[str, tuple[Fault, int]] = {}
         self._lock = threading.Lock()
@@ -114,8 +142,49 @@ class OllamaServer:
             figures = {"load_duration": LOADING_NS} if tag in self._to_load else {}
             self._to_load.discard(tag)
             self.loaded.add(body["model"])
+            self.windows[body["model"]] = self.window(body)
         said = self.answer(body["messages"])
-        return said if isinstance(said, Spoken) else Spoken(said, [_certain(said)], {**_counted(body["messages"], said), **figures})
+        if isinstance(said, Spoken):
+            return said
+        if "format" in body and "format" not in self.ignores:
+            held = next(word for word in body["format"]["enum"] if word in said.lower())
+            return Spoken(f'"{held}"', _held(held, said), {**_counted(self.evaluated(body), 3), **figures})
+        return Spoken(said, [_certain(said)], {**_counted(self.evaluated(body), len(said.split())), **figures})
+
+    def window(self, body: dict[str, Any]) -> int:
+        """The tokens that the window holds into which a call loads its model."""
+        return min(int(body.get("options", {}).get("num_ctx", 4096)), self.trained_window)
+
+    def evaluated(self, body: dict[str, Any]) -> int:
+        """The tokens of a prompt that are evaluated: those of all its words, or about half a window of them."""
+        tokens, window = count_words(body["messages"]), self.window(body)
+        return tokens if tokens < window else window - max((window - NUM_KEEP) // 2, 1)
+
+    def refusal(self, body: dict[str, Any]) -> tuple[int, str] | None:
+        """Status and reason where a chat is refused for what it asks for."""
+        model, tokens, window = body["model"], count_words(body["messages"]), self.window(body)
+        asked = {
+            "think": "think" in body,
+            "logprobs": "logprobs" in body and body.get("top_logprobs", 0) > self.most_logprobs,
+            "truncate": "truncate" in body,
+            "format": "format" in body,
+            "system": any(message["role"] == "system" for message in body["messages"]),
+        }
+        said = {
+            "think": f'"{model}" does not support thinking',
+            "logprobs": f"top_logprobs must be between 0 and {self.most_logprobs}",
+            "truncate": 'json: unknown field "truncate"',
+            "format": "invalid format: expected a grammar",
+            "system": "System role not supported",
+        }
+        if body.get("think") and "thinking" not in (self.capabilities or []):
+            return 400, said["think"]
+        blamed = next((name for name in said if asked[name] and (name in self.refuses or name == "logprobs")), None)
+        if blamed is not None:
+            return 400, said[blamed]
+        if tokens >= window and (not self.cuts or (body.get("truncate") is False and "truncate" not in self.ignores)):
+            return 400, too_long(tokens, window)
+        return None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -130,7 +199,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle(None)
 
     def do_POST(self) -> None:
-        self._handle(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if data:
+            self._handle(json.loads(data))
+        else:
+            self._send(400, {"error": "unexpected EOF"})
 
     def _handle(self, body: dict[str, Any] | None) -> None:
         fault = self.ollama.next_fault(self.path)
@@ -158,24 +231,46 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"models": [self._listed(model) for model in self.ollama.models]})
 
     def _ps(self, _: dict[str, Any]) -> None:
-        running = [{**self._listed(model), "expires_at": CREATED, "size_vram": 0} for model in sorted(self.ollama.loaded)]
+        running = []
+        for model, window in sorted(self.ollama.windows.items()):
+            entry = {key: value for key, value in self._listed(model).items() if key not in ("modified_at", "capabilities")}
+            running.append({**entry, "details": DETAILS, "expires_at": CREATED, "size_vram": 0, "context_length": window})
         self._send(200, {"models": running})
 
     def _show(self, body: dict[str, Any]) -> None:
         if self._knows(body.get("model")):
-            self._send(200, {"details": {"family": "tiny"}, "template": "", "model_info": {}, "capabilities": ["completion"]})
+            shown = {
+                "modelfile": "FROM tiny",
+                "parameters": 'stop    "<end>"',
+                "template": self.ollama.template,
+                "details": DETAILS,
+                "model_info": {"general.architecture": "tiny", "tiny.context_length": self.ollama.trained_window},
+                "modified_at": CREATED,
+            }
+            self._send(200, shown if self.ollama.capabilities is None else {**shown, "capabilities": self.ollama.capabilities})
 
     def _chat(self, body: dict[str, Any]) -> None:
         if not self._knows(body["model"]):
             return
-        said = self.ollama.says(body)
-        logprobs = {"logprobs": said.logprobs} if body.get("logprobs") and said.logprobs else {}
         about = {"model": body["model"], "created_at": CREATED}
+        if not body["messages"]:
+            self._send(200, {**about, "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "load"})
+            return
+        if badly := next((name for name, value in body.get("options", {}).items() if name == "top_k" and not isinstance(value, int)), None):
+            self._send(500, {"error": f'option "{badly}" must be of type integer'})
+            return
+        if refused := self.ollama.refusal(body):
+            status, reason = refused
+            self._send(status, {"error": reason})
+            return
+        said = self.ollama.says(body)
+        logprobs = {"logprobs": said.logprobs} if body.get("logprobs") and said.logprobs != [] else {}
+        message = {"role": "assistant", "content": said.text}
         whole = {
             **about,
-            "message": {"role": "assistant", "content": said.text},
+            "message": {**message, "thinking": said.thinking} if said.thinking else message,
             "done": True,
-            "done_reason": "stop",
+            "done_reason": said.done_reason,
             **logprobs,
             **said.figures,
         }
@@ -201,8 +296,9 @@ class _Handler(BaseHTTPRequestHandler):
             "model": model,
             "modified_at": CREATED,
             "size": 1234,
-            "digest": self.ollama.digest(model),
-            "details": {"family": "tiny"},
+            "digest": self.ollama.digests.get(model, self.ollama.digest(model)),
+            "details": {**DETAILS, "context_length": self.ollama.trained_window, "embedding_length": 64},
+            **({} if self.ollama.capabilities is None else {"capabilities": self.ollama.capabilities}),
         }
 
     def _send(self, status: int, body: object) -> None:
@@ -234,6 +330,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _go_loading(self) -> None:
         self._send(503, {"error": "llm server loading model"})
 
+    def _go_busy(self) -> None:
+        self._send(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
+
     def _go_missing(self, model: str | None = None) -> None:
         self._send(404, {"error": f"model '{model}' not found"})
 
@@ -252,17 +351,42 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _certain(text: str) -> dict[str, Any]:
-    return {"token": text, "logprob": 0.0, "top_logprobs": [{"token": text, "logprob": 0.0}]}
+    return token(text, 1.0, [token(text, 1.0)])
 
 
-def _counted(messages: Chat, text: str) -> dict[str, int]:
-    prompt = sum(len(message["content"].split()) for message in messages)
+def _held(held: str, said: str) -> list[dict[str, Any]]:
+    """The tokens of a reply that is held to a word: what it would have been unheld still shows at the first place."""
+    other = "no" if held == "yes" else "yes"
+    free = [token(said, 0.7), token(other.capitalize(), 0.2)]
+    return [token('"', 0.0001, free), token(held, 0.75, [token(held, 0.75), token(other, 0.25)]), token('"', 1.0, [token('"', 1.0)])]
+
+
+def token(text: str, share: float, top: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A token with its probability, and the likely ones at its place where there are any to tell."""
+    told = {"token": text, "logprob": math.log(share), "bytes": list(text.encode())}
+    return told if top is None else {**told, "top_logprobs": list(top)}
+
+
+def count_words(messages: Chat) -> int:
+    """The tokens of a prompt, as this server counts."""
+    return sum(len(message["content"].split()) for message in messages)
+
+
+def too_long(tokens: int, window: int) -> str:
+    """The reason for which Ollama refuses a prompt that it may not cut: JSON inside a text."""
+    message = f"request ({tokens} tokens) exceeds the available context size ({window} tokens), try increasing it"
+    error = {"code": 400, "message": message, "type": "exceed_context_size_error", "n_prompt_tokens": tokens, "n_ctx": window}
+    return json.dumps({"error": error}, separators=(",", ":"))
+
+
+def _counted(prompt: int, reply: int) -> dict[str, int]:
     return {
+        "total_duration": 60_000_000,
         "load_duration": 5_000_000,
         "prompt_eval_count": prompt,
         "prompt_eval_cached_count": prompt // 2,
         "prompt_eval_duration": 30_000_000,
-        "eval_count": len(text.split()),
+        "eval_count": reply,
         "eval_duration": 20_000_000,
     }
 
