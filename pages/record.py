@@ -43,6 +43,6 @@ else:
         draw_replies(ref)
         with st.expander("Calls without a reply", icon=":material/report:"):
             draw_recorded_faults(ref)
-        draw_file(ref)
     except DerError as error:
         notice(error)
+    draw_file(ref)  # a recording that cannot be read is told why by verifying it

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ["records", "config", "errors"],
+    ["records", "config", "errors", "foreign"],
     ["experts"],
     ["recording"],
     ["routing"],

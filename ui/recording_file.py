@@ -9,6 +9,7 @@ import streamlit as st
 
 from der_core.errors import DerError
 from der_core.jobs import JobHandle, JobState
+from der_core.recording.verification import Verification
 from ui.home import RecordingRef
 from ui.loaders import open_store
 from ui.parts import notice, plain, show_text
@@ -36,7 +37,7 @@ def draw_file(ref: RecordingRef) -> None:
             "Verify the store",
             icon=":material/verified:",
             key="record_verify",
-            help="Rebuilds and hashes every request, looks at every number.",
+            help="Rebuilds and hashes every request, reads every reply again, looks at every number.",
         )
     if wanted:
         _start(ref)
@@ -57,7 +58,7 @@ class _Stopped(Exception):
 
 
 def _start(ref: RecordingRef) -> None:
-    def work(job: JobHandle) -> tuple[str, ...] | None:
+    def work(job: JobHandle) -> Verification | None:
         def on_progress(fraction: float, what: str) -> None:
             if job.stop.is_set():
                 raise _Stopped
@@ -66,7 +67,7 @@ def _start(ref: RecordingRef) -> None:
         job.report(0.0, None, "Opening the store", ref.file)
         try:
             with open_store(ref) as store:
-                return tuple(store.verify(on_progress))
+                return store.examine(on_progress)
         except _Stopped:
             return None
 
@@ -96,13 +97,18 @@ def _draw_check(file: Path, was_checking: bool) -> None:
             )
     elif job.state is JobState.FAILED:
         st.error(plain(job.message), icon=":material/error:")
-    elif job.result is not None:
-        _draw_problems(job.result)
+    elif isinstance(job.result, Verification):
+        _draw_found(job.result)
 
 
-def _draw_problems(problems: tuple[str, ...]) -> None:
-    if not problems:
-        st.success("Verified: every reply of the store is what its key says.", icon=":material/verified:")
-        return
-    st.error(f"{len(problems):,} problems; restore the file from a copy, or record it again. The first of them:", icon=":material/error:")
-    show_text("\n".join(problems[:MAX_PROBLEMS]))
+def _draw_found(found: Verification) -> None:
+    problems = found.problems
+    if problems:
+        st.error(
+            f"{len(problems):,} problems; restore the file from a copy, or record it again. The first of them:", icon=":material/error:"
+        )
+        show_text("\n".join(problems[:MAX_PROBLEMS]))
+    else:
+        st.success("Verified: nothing in the store contradicts it.", icon=":material/verified:")
+    st.caption(plain(f"Proven: {'; '.join(found.proven)}."))
+    st.caption(plain(f"Cannot be proven: {'; '.join(found.unproven)}."))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from der_core.commands.terminal import complain, say
 from der_core.errors import StoreError
+from der_core.foreign import in_one_line
 from der_core.recording.store import Store
 
 
@@ -18,17 +19,28 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _list(store: Store, arguments: argparse.Namespace) -> int:
-    for recording in store.recordings():
-        say(f"{recording.name}: {recording.n_questions} questions, {recording.n_experts} experts, {recording.n_entries} replies")
-    return 0
+    """Name every recording and read all of it but the replies; what cannot be read is told, and makes the exit code 1."""
+    problems: list[str] = []
+    try:
+        for recording in store.recordings():
+            counts = f"{recording.n_questions} questions, {recording.n_experts} experts, {recording.n_entries} replies"
+            say(f"{in_one_line(recording.name)}: {counts}")
+            problems += store.unreadable(recording.name)
+    except StoreError as error:
+        problems.append(str(error))
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
 def _verify(store: Store, arguments: argparse.Namespace) -> int:
-    problems = store.verify()
-    for problem in problems:
+    found = store.examine()
+    for problem in found.problems:
         complain(problem)
-    say(f"{arguments.store}: {'verified' if not problems else f'{len(problems)} problems'}")
-    return 1 if problems else 0
+    say(f"proven: {'; '.join(found.proven)}.")
+    say(f"cannot be proven: {'; '.join(found.unproven)}.")
+    say(f"{arguments.store}: {f'problems: {len(found.problems)}' if found.problems else 'verified, nothing contradicts it'}")
+    return 1 if found.problems else 0
 
 
 def _export(store: Store, arguments: argparse.Namespace) -> int:

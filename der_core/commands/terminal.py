@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from der_core.foreign import harmless, in_one_line
+
 
 def say(text: str = "") -> None:
-    """Print one line (or paragraph) to standard output."""
-    print(text, flush=True)
+    """Print one line (or paragraph) to standard output; what could steer the terminal is spelled out."""
+    print(harmless(text), flush=True)
 
 
 def complain(text: str) -> None:
-    """Print one line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print one line to standard error; what could steer the terminal is spelled out."""
+    print(harmless(text), file=sys.stderr, flush=True)
 
 
 def say_json(title: str, data: Any) -> None:  # Any: a JSON value
@@ -57,6 +59,7 @@ class ProgressBar:
         self._shown = now
         share = done / total if total else 1.0
         filled = round(24 * share)
+        note = in_one_line(note)
         line = (
             f"{self._title} [{'#' * filled}{'.' * (24 - filled)}] {share:4.0%} {done:g}/{total:g}, {duration(eta_s)} left {note}".rstrip()
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from der_core.errors import BadReply
 from der_core.records import Label, Reply
@@ -23,24 +24,46 @@ COUNTS = ("prompt_tokens", "cached_tokens", "generated_tokens")
 
 def check_reply(reply: Reply) -> None:
     """Raise BadReply where a reply holds what no server can mean; what is unknown (None, a time of nan) is none of that."""
+    for what in oddities(reply):
+        raise BadReply(f"The server's reply cannot be: {what}. It is not kept; update the server, or choose another.")
+
+
+def oddities(reply: Reply) -> Iterator[str]:
+    """What of a reply no server can mean, in words."""
     for name in TEXTS:
         text = getattr(reply, name)
-        _require(isinstance(text, str) or (name == "printed" and text is None), f"{name} is {_shown(text)}, not text")
-        _require(len(text or "") <= MOST_CHARACTERS, f"{name} is longer than {MOST_CHARACTERS:,} characters")
-    _require(reply.label in (Label.YES, Label.NO, Label.INVALID), f"{_shown(reply.label)} is not the label of a reply")
-    _require(reply.p_yes is None or is_within(reply.p_yes, 1.0), f"P(yes) is {_shown(reply.p_yes)}, not a probability")
+        if not isinstance(text, str) and not (name == "printed" and text is None):
+            yield f"{name} is {_shown(text)}, not text"
+        elif len(text or "") > MOST_CHARACTERS:
+            yield f"{name} is longer than {MOST_CHARACTERS:,} characters"
+    if reply.label not in (Label.YES, Label.NO, Label.INVALID):
+        yield f"{_shown(reply.label)} is not the label of a reply"
+    if reply.p_yes is not None and not is_within(reply.p_yes, 1.0):
+        yield f"P(yes) is {_shown(reply.p_yes)}, not a probability"
+    yield from _odd_numbers(reply)
+    yield from _odd_logprobs(reply)
+
+
+def _odd_numbers(reply: Reply) -> Iterator[str]:
     for name in TIMES:
         seconds = getattr(reply, name)
-        _require(is_unknown_time(seconds) or is_within(seconds, LONGEST_S), f"{name} is {_shown(seconds)}, not a time from 0 s to a day")
+        if not (is_unknown_time(seconds) or is_within(seconds, LONGEST_S)):
+            yield f"{name} is {_shown(seconds)}, not a time from 0 s to a day"
     for name in COUNTS:
         count = getattr(reply, name)
-        _require(count is None or is_count(count), f"{name} is {_shown(count)}, not a count from 0 to {MOST_TOKENS:,}")
-    if reply.cached_tokens is not None and reply.prompt_tokens is not None:
-        told = f"{reply.cached_tokens} of {reply.prompt_tokens} tokens of the prompt were cached"
-        _require(reply.cached_tokens <= reply.prompt_tokens, told)
-    _require(all(isinstance(token, str) for token, _ in reply.alternatives), "a likely token is not text")
+        if not (count is None or is_count(count)):
+            yield f"{name} is {_shown(count)}, not a count from 0 to {MOST_TOKENS:,}"
+    cached, prompt = reply.cached_tokens, reply.prompt_tokens
+    if is_count(cached) and is_count(prompt) and (cached or 0) > (prompt or 0):
+        yield f"{cached} of {prompt} tokens of the prompt were cached"
+
+
+def _odd_logprobs(reply: Reply) -> Iterator[str]:
+    if not all(isinstance(token, str) for token, _ in reply.alternatives):
+        yield "a likely token is not text"
     for logprob in (*(logprob for _, logprob in reply.alternatives), *reply.token_logprobs):
-        _require(is_logprob(logprob), f"a log-probability is {_shown(logprob)}, not a number from 0 down")
+        if not is_logprob(logprob):
+            yield f"a log-probability is {_shown(logprob)}, not a number from 0 down"
 
 
 def is_within(value: object, high: float) -> bool:
@@ -61,11 +84,6 @@ def is_count(value: object) -> bool:
 def is_logprob(value: object) -> bool:
     """Whether a value is a log-probability: minus infinity is one, nan and what lies above 0 by more than rounding is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value <= LOGPROB_ROUNDING
-
-
-def _require(condition: bool, what: str) -> None:
-    if not condition:
-        raise BadReply(f"The server's reply cannot be: {what}. It is not kept; update the server, or choose another.")
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,17 @@ from der_core.experts.thoughts import ReplyProper, reply_proper
 from der_core.experts.tokens import STOP_SEQUENCES, Span, TokenChoice, p_yes_at, place_of, token_spans, without_marks
 from der_core.records import Label
 
-__all__ = ["Reading", "TokenChoice", "apply_threshold", "p_yes_from_top_logprobs", "read_label", "read_reply", "stop_sequences", "was_cut"]
+__all__ = [
+    "Reading",
+    "TokenChoice",
+    "apply_threshold",
+    "p_yes_again",
+    "p_yes_from_top_logprobs",
+    "read_label",
+    "read_reply",
+    "stop_sequences",
+    "was_cut",
+]
 
 _AT_ONCE: frozenset[str] = frozenset({"direct", "examples"})
 _REASONED: frozenset[str] = frozenset({"reason"})
@@ -88,6 +98,15 @@ def p_yes_from_top_logprobs(tokens: Sequence[TokenChoice], style: Style) -> floa
     return read_reply("".join(without_marks(choice.token) for choice in tokens), style, tokens).p_yes
 
 
+def p_yes_again(text: str, style: Style, alternatives: Sequence[tuple[str, float]]) -> float | None:
+    """Probability of yes against no as `read_reply` finds it, from the likely tokens that a reply keeps of its deciding place.
+
+    None where neither word is among them.
+    """
+    words = _words(_answer(text, reply_proper(text), style, "", ""))
+    return p_yes_at(TokenChoice("", tuple(alternatives)), *words)
+
+
 def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) -> Label:
     """Let a threshold on P(yes) decide in place of the word; without threshold or probability the label stands."""
     if threshold is None or p_yes is None:
@@ -142,7 +161,7 @@ def _with_tokens(
         place = place_of(spans, text, answer.place)
     elif style not in _AT_ONCE or answer.reason not in (NEITHER, _CUT_BEFORE):
         place = None
-    words = _TRUTH_WORDS if answer.word in ("true", "false") else _PLAIN_WORDS
+    words = _words(answer)
     p_yes = p_yes_at(tokens[place], *words) if place is not None else None
     opens = answer.word and not any(map(str.isalnum, text[start : answer.place]))
     if p_yes is None and opens and first is not None and first != place:
@@ -155,6 +174,10 @@ def _with_tokens(
         alternatives=tokens[place].top if place is not None else (),
         token_logprobs=() if style in _AT_ONCE else _logprobs(tokens, spans, text, proper),
     )
+
+
+def _words(answer: Answer) -> tuple[frozenset[str], frozenset[str]]:
+    return _TRUTH_WORDS if answer.word in ("true", "false") else _PLAIN_WORDS
 
 
 def _logprobs(tokens: Sequence[TokenChoice], spans: Sequence[Span], text: str, proper: ReplyProper) -> tuple[float, ...]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from der_core.config import ExpertSpec
+from der_core.errors import SettingsError
+from der_core.experts.bounds import oddities
 from der_core.experts.protocol import Request
 from der_core.records import Label, Question, Reply
 
@@ -39,6 +42,15 @@ REPLY_COLUMNS = (
 
 _ALWAYS_WRITTEN = ("name", "backend", "model", "style", "host", "params_billions", "digest")
 _MOST_ALTERNATIVES_BYTES = 1 << 20
+_MOST_TEXT_BYTES = 1 << 23
+_LONGEST_VECTOR = 1 << 16
+_LONGEST_FIELDS = {"id": 1_000, "text": 1 << 20, "passage": 1 << 22, "kind": 1_000, "passage_key": 1_000}
+_LONGEST_SPEC_FIELD = 4_096
+_MOST_PARAMS_BILLIONS = 1e6
+
+T = TypeVar("T")
+_QUESTIONS, _SPECS, _META = TypeAdapter(Question), TypeAdapter(ExpertSpec), TypeAdapter(dict[str, Any])  # Any: JSON
+_ADAPTERS: dict[type[object], TypeAdapter[Any]] = {}  # Any: each of its kind
 
 
 def digest(text: str) -> bytes:
@@ -62,12 +74,14 @@ def question_to_json(question: Question) -> str:
 
 
 def question_from_json(body: str) -> Question:
-    """Read what `question_to_json` wrote; KeyError, TypeError or ValueError for anything else."""
-    fields = dict(json.loads(body))
-    gold = fields.get("gold")
-    if not all(isinstance(value, str) for name, value in fields.items() if name != "gold"):
-        raise ValueError(f"not a question: {body:.60}")
-    return Question(**{**fields, "gold": None if gold is None else Label(gold)})
+    """Read what `question_to_json` wrote; ValueError for anything else."""
+    question = _from_json(_QUESTIONS, body, {field.name for field in fields(Question)})
+    for name, longest in _LONGEST_FIELDS.items():
+        if len(getattr(question, name) or "") > longest:
+            raise ValueError(f"{name} is longer than {longest:,} characters")
+    if question.gold not in (None, Label.YES, Label.NO):
+        raise ValueError("a gold answer that is neither yes nor no")
+    return question
 
 
 def spec_to_json(spec: ExpertSpec) -> str:
@@ -76,8 +90,49 @@ def spec_to_json(spec: ExpertSpec) -> str:
 
 
 def spec_from_json(body: str) -> ExpertSpec:
-    """Read what `spec_to_json` wrote."""
-    return ExpertSpec(**json.loads(body))
+    """Read what `spec_to_json` wrote; ValueError for anything else."""
+    spec = _from_json(_SPECS, body, {field.name for field in fields(ExpertSpec)})
+    try:
+        spec.check()
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+    if any(len(value) > _LONGEST_SPEC_FIELD for value in asdict(spec).values() if isinstance(value, str)):
+        raise ValueError(f"an expert with a text longer than {_LONGEST_SPEC_FIELD:,} characters")
+    if spec.params_billions is not None and not 0 < spec.params_billions <= _MOST_PARAMS_BILLIONS:
+        raise ValueError(f"an expert of {spec.params_billions} billion parameters")
+    return spec
+
+
+def meta_from_json(body: str) -> dict[str, Any]:  # Any: JSON
+    """Read a JSON object that was kept about a recording; ValueError for anything else."""
+    return _from_json(_META, body, None)
+
+
+def checked(kind: type[T], /, **values: object) -> T:
+    """Return a record with these values; ValueError where one is not of the type, or out of the bounds, that the record declares."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    record: T = _validated(lambda: _ADAPTERS[kind].validate_python(values))
+    return record
+
+
+def _validated(validate: Callable[[], T]) -> T:
+    try:
+        return validate()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(": ".join([*map(str, first["loc"]), first["msg"]])) from error
+
+
+def _from_json(kind: TypeAdapter[T], body: str, names: set[str] | None) -> T:
+    """Read JSON of that kind, whose depth is bounded and whose text holds no half characters; `names` are its fields (None: any)."""
+    if not isinstance(body, str):
+        raise ValueError(f"a {type(body).__name__} instead of text")
+    value = _validated(lambda: kind.validate_json(body, strict=True))
+    unknown = set(json.loads(body)) - names if names is not None else set()
+    if unknown:
+        raise ValueError(f"a field {min(unknown)!r:.60} that is not known")
+    return value
 
 
 def frame_of(request: Request) -> str:
@@ -110,9 +165,9 @@ def pack_text(text: str, question: Question | None) -> bytes:
 
 
 def unpack_text(body: bytes, question: Question | None) -> str:
-    """Read what `pack_text` wrote; zlib.error or UnicodeDecodeError for anything else."""
+    """Read what `pack_text` wrote; ValueError for anything else."""
     unpacker = zlib.decompressobj(zdict=_dictionary(question)) if question else zlib.decompressobj()
-    return (unpacker.decompress(body) + unpacker.flush()).decode()
+    return _unpacked(unpacker, body, _MOST_TEXT_BYTES)
 
 
 def reply_to_row(reply: Reply) -> tuple[Any, ...]:  # Any: SQL values
@@ -133,11 +188,14 @@ def reply_to_row(reply: Reply) -> tuple[Any, ...]:  # Any: SQL values
 
 
 def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
-    """Read the values of REPLY_COLUMNS and the digest of the model; a time that is not known is nan."""
+    """Read the values of REPLY_COLUMNS and the digest of the model; a time that is not known is nan.
+
+    TypeError or ValueError where they are not those of a reply.
+    """
     text, label, p_yes, *rest = row
     load_s, prompt_s, generation_s, wall_s = (math.nan if seconds is None else seconds for seconds in rest[:4])
     prompt_tokens, cached_tokens, generated_tokens, reason, alternatives, logprobs, printed, interpreter, digest = rest[4:]
-    return Reply(
+    reply = Reply(
         text,
         Label(label),
         p_yes,
@@ -155,18 +213,29 @@ def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
         printed,
         interpreter or "",
     )
+    for what in oddities(reply):
+        raise ValueError(what)
+    return reply
 
 
 def alternatives_from_bytes(body: bytes | None) -> tuple[tuple[str, float], ...]:
     """Read the likely tokens of a reply with their log-probabilities; ValueError for anything else."""
     if body is None:
         return ()
-    unpacker = zlib.decompressobj()
+    pairs = json.loads(_unpacked(zlib.decompressobj(), body, _MOST_ALTERNATIVES_BYTES))
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+        raise ValueError("not a list of likely tokens")
+    return tuple((token, float(logprob)) for token, logprob in pairs)
+
+
+def _unpacked(unpacker: zlib._Decompress, body: bytes, most_bytes: int) -> str:
     try:
-        pairs = json.loads(unpacker.decompress(body, _MOST_ALTERNATIVES_BYTES).decode())
-        return tuple((str(token), float(logprob)) for token, logprob in pairs)
-    except zlib.error as error:
-        raise ValueError(f"not a list of likely tokens: {error}") from error
+        packed = unpacker.decompress(body, most_bytes)
+    except (zlib.error, TypeError) as error:
+        raise ValueError(f"not what was packed ({error})") from error
+    if not unpacker.eof:
+        raise ValueError(f"packed text that is cut, or longer than {most_bytes:,} bytes")
+    return packed.decode()
 
 
 def storable(text: str) -> str:
@@ -182,8 +251,15 @@ def pack_vector(vector: ArrayLike) -> tuple[bytes, str]:
 
 
 def unpack_vector(body: bytes, packed: str) -> NDArray[np.float32]:
-    """Read what `pack_vector` wrote."""
-    return np.frombuffer(body, dtype="<f2" if packed == "f2" else "<f4").astype(np.float32)
+    """Read what `pack_vector` wrote; ValueError for anything else."""
+    if packed not in ("f2", "f4") or not isinstance(body, bytes):
+        raise ValueError("not a packed vector")
+    vector = np.frombuffer(body, dtype=f"<{packed}").astype(np.float32)
+    if not 0 < len(vector) <= _LONGEST_VECTOR:
+        raise ValueError(f"a vector of {len(vector):,} numbers")
+    if not np.isfinite(vector).all():
+        raise ValueError("a vector with a number that is none")
+    return vector
 
 
 def _dictionary(question: Question) -> bytes:

@@ -285,7 +285,10 @@ class _Run:
         assert worker.unit is not None
         call, request = Call(question.id, name, label), worker.expert.request(question, label)
         self.store.put_reply(self.recording, call, request, reply)
-        self.claims.forget(worker.key)
+        if request.key == worker.key:
+            self.claims.forget(worker.key)
+        else:
+            self.claims.end(worker.key)  # the server made the expert ask in another manner
         worker.unconfirmed.append((call, request))
         worker.unit.labels.popleft()
         worker.faults_in_a_row = 0

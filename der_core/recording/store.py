@@ -6,7 +6,7 @@ its own, so a process that is killed loses at most the call in flight.
 
 from __future__ import annotations
 
-import json
+import os
 import sqlite3
 import threading
 import time
@@ -16,24 +16,32 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from der_core.config import ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.backends import without_machine
-from der_core.experts.bounds import check_reply
+from der_core.experts.bounds import LONGEST_S, check_reply
 from der_core.experts.parsing import read_reply
 from der_core.experts.protocol import Request
+from der_core.foreign import in_one_line
 from der_core.recording import packing
-from der_core.recording.database import as_recorded, bring_up_to_date, connect, in_words
+from der_core.recording.database import READ_S, TimeBudget, as_recorded, bring_up_to_date, connect, in_words
+from der_core.recording.new_file import check_new, scratch_beside
 from der_core.recording.schema import AT_PLACE, KEEP_ONE_RECORDING
-from der_core.recording.verification import find_problems
+from der_core.recording.verification import Verification, examine
 from der_core.records import Label, Question, Reply
 
 Vectors = NDArray[np.float32]
+Count = Annotated[int, Field(strict=True, ge=0)]
+Moment = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800)]
+"""Unix seconds, up to the year 9999."""
+TokenSeconds = Annotated[float, Field(strict=True, ge=0, le=LONGEST_S)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=4_096)]
 LOAD_S = "load_s"
 """The entry of a recording's meta that says how many seconds each expert's model took to load, by name."""
 NOTES = "notes"
@@ -43,7 +51,10 @@ DIGEST_CHANGES = "digest_changes"
 LONGEST_CLAIM_S = 3600.0
 """The longest that a claim is respected, in seconds."""
 NO_REASON = "not recorded why"
-_FIND_REPLY = f"SELECT {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
+CHECK_S = 1800.0
+"""How long one step of a verification may take; the largest reads the whole file."""
+_ROWS_AT_ONCE = 1000
+_FIND_REPLY = f"SELECT p.id, {', '.join(packing.REPLY_COLUMNS)}, reply_digest FROM replies p JOIN frames f ON f.id = frame"
 
 
 @dataclass(frozen=True)
@@ -68,33 +79,33 @@ class Entry:
 class Fault:
     """A call that gave no reply: which error it was (`kind`), and its one-line message."""
 
-    expert: str
-    kind: str
-    message: str
-    created_utc: int
+    expert: Name
+    kind: Name
+    message: Annotated[str, Field(strict=True, max_length=1 << 16)]
+    created_utc: Moment
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What a token costs an expert, measured by lone calls with nothing else running; `meta` tells how (machine, threads, build)."""
 
-    expert: str
-    prompt_token_s: float
-    generated_token_s: float
-    n_calls: int
+    expert: Name
+    prompt_token_s: TokenSeconds
+    generated_token_s: TokenSeconds
+    n_calls: Annotated[int, Field(strict=True, ge=1)]
     meta: Mapping[str, Any]  # Any: a JSON object
-    created_utc: int = 0
+    created_utc: Moment = 0
 
 
 @dataclass(frozen=True)
 class FlipRate:
     """How many of `n_asked` recorded calls gave another label when they were made again; `meta` tells more (first words, largest change of P(yes))."""
 
-    expert: str
-    n_asked: int
-    n_flipped: int
+    expert: Name
+    n_asked: Annotated[int, Field(strict=True, ge=1)]
+    n_flipped: Count
     meta: Mapping[str, Any]  # Any: a JSON object
-    created_utc: int = 0
+    created_utc: Moment = 0
 
 
 @dataclass(frozen=True)
@@ -111,17 +122,20 @@ class DigestChange:
     n_replies: int
 
 
+Measured = TypeVar("Measured", Calibration, FlipRate)
+
+
 @dataclass(frozen=True)
 class RecordingInfo:
     """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading)."""
 
-    name: str
-    created_utc: int
+    name: Name
+    created_utc: Moment
     meta: Mapping[str, Any]  # Any: a JSON object
-    n_questions: int
-    n_experts: int
-    n_entries: int
-    n_faults: int
+    n_questions: Count
+    n_experts: Count
+    n_entries: Count
+    n_faults: Count
 
 
 class Store:
@@ -134,6 +148,7 @@ class Store:
         self.path = path
         self.read_only = read_only
         self._db = connection
+        self._budget = TimeBudget(connection)
         self._now = now
         self._lock = threading.RLock()
 
@@ -148,6 +163,8 @@ class Store:
         place = Path(path)
         if not place.exists() and (read_only or not create):
             raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
+        if place.exists() and not place.is_file():
+            raise StoreError(f"The recording store {place} cannot be used: it is not a file. Choose another path.")
         with in_words(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             connection = connect(place, read_only)
@@ -172,8 +189,8 @@ class Store:
     def start_recording(self, name: str, meta: Mapping[str, Any] | None = None) -> None:  # Any: a JSON object
         """Make sure that the recording exists; `meta` is added to what is known about it."""
         with self._transaction() as db:
-            known = db.execute("SELECT meta FROM recordings WHERE name = ?", (name,)).fetchone()
-            merged = packing.to_json({**(json.loads(known[0]) if known else {}), **(meta or {})})
+            known = db.execute("SELECT id, meta FROM recordings WHERE name = ?", (name,)).fetchone()
+            merged = packing.to_json({**(self._meta(*known) if known else {}), **(meta or {})})
             db.execute(
                 "INSERT INTO recordings (name, meta, created_utc) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET meta = excluded.meta",
                 (name, merged, int(self._now())),
@@ -200,9 +217,11 @@ class Store:
 
     def remarks(self, recording: str, expert: str) -> tuple[str, ...]:
         """Return what was noted of how an expert was asked; nothing where there is no such recording."""
-        rows = self._rows("SELECT meta FROM recordings WHERE name = ?", recording)
-        with as_recorded(self.path):
-            return tuple(json.loads(rows[0][0]).get(NOTES, {}).get(expert, ())) if rows else ()
+        for row, meta in self._rows("SELECT id, meta FROM recordings WHERE name = ?", recording):
+            noted = self._meta(row, meta).get(NOTES, {})
+            with as_recorded(self.path, "recordings", row):
+                return tuple(str(remark) for remark in noted.get(expert, ()))
+        return ()
 
     def note_digest_change(self, recording: str, change: DigestChange) -> None:
         """Keep in `meta` that a server named other weights for an expert in the midst of a recording."""
@@ -213,17 +232,27 @@ class Store:
     def _amended_meta(self, recording: str) -> Iterator[dict[str, Any]]:  # Any: a JSON object
         with self._transaction() as db:
             owner = self._recording_id(recording)
-            meta = json.loads(self._rows("SELECT meta FROM recordings WHERE id = ?", owner)[0][0])
-            yield meta
+            meta = self._meta(*self._rows("SELECT id, meta FROM recordings WHERE id = ?", owner)[0])
+            with as_recorded(self.path, "recordings", owner):
+                yield meta
             db.execute("UPDATE recordings SET meta = ? WHERE id = ?", (packing.to_json(meta), owner))
+
+    def _meta(self, row: int, meta: str) -> dict[str, Any]:  # Any: a JSON object
+        with as_recorded(self.path, "recordings", row):
+            return packing.meta_from_json(meta)
 
     def recordings(self) -> tuple[RecordingInfo, ...]:
         """Return what the store holds, oldest recording first."""
         tables = ("recorded_questions", "recorded_experts", "entries", "faults")
         counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in tables)
-        rows = self._rows(f"SELECT name, created_utc, meta, {counts} FROM recordings r ORDER BY id")
-        with as_recorded(self.path):
-            return tuple(RecordingInfo(name, created_utc, json.loads(meta), *numbers) for name, created_utc, meta, *numbers in rows)
+        rows = self._rows(f"SELECT id, meta, name, created_utc, {counts} FROM recordings r ORDER BY id")
+        names = ("name", "created_utc", "n_questions", "n_experts", "n_entries", "n_faults")
+        found = []
+        for row, meta, *values in rows:
+            told = self._meta(row, meta)
+            with as_recorded(self.path, "recordings", row):
+                found.append(packing.checked(RecordingInfo, meta=told, **dict(zip(names, values, strict=True))))
+        return tuple(found)
 
     def states(self) -> dict[str, tuple[int, ...]]:
         """Return for each recording by name a few numbers that change whenever its questions, experts or replies do, and only then."""
@@ -281,26 +310,49 @@ class Store:
 
     def questions(self, recording: str) -> tuple[Question, ...]:
         """Return the questions of a recording, in the order in which they were added."""
-        sql = "SELECT body FROM questions q JOIN recorded_questions r ON r.question = q.id WHERE r.recording = ? ORDER BY r.position"
-        with self._lock, as_recorded(self.path):
-            return tuple(packing.question_from_json(body) for (body,) in self._rows(sql, self._recording_id(recording)))
+        sql = "SELECT q.id, question_id, body FROM questions q JOIN recorded_questions r ON r.question = q.id WHERE r.recording = ? ORDER BY r.position"
+        with self._lock:
+            rows = self._rows(sql, self._recording_id(recording))
+        return tuple(self._question(*row) for row in rows)
+
+    def _question(self, row: int, question_id: str, body: str) -> Question:
+        with as_recorded(self.path, "questions", row):
+            question = packing.question_from_json(body)
+            if question.id != question_id:
+                raise ValueError(f"its id is {question.id!r:.60}, and {question_id!r:.60} where it is recorded")
+            return question
 
     def experts(self, recording: str) -> tuple[ExpertSpec, ...]:
         """Return the experts of a recording, in the order in which they were added."""
-        sql = "SELECT spec FROM recorded_experts WHERE recording = ? ORDER BY position"
-        with self._lock, as_recorded(self.path):
-            return tuple(packing.spec_from_json(spec) for (spec,) in self._rows(sql, self._recording_id(recording)))
+        with self._lock:
+            rows = self._rows(
+                "SELECT id, name, spec FROM recorded_experts WHERE recording = ? ORDER BY position", self._recording_id(recording)
+            )
+        return tuple(self._expert(*row) for row in rows)
+
+    def _expert(self, row: int, name: str, body: str) -> ExpertSpec:
+        with as_recorded(self.path, "recorded_experts", row):
+            spec = packing.spec_from_json(body)
+            if spec.name != name:
+                raise ValueError(f"its settings are those of {spec.name!r:.60}, its name is {name!r:.60}")
+            return spec
 
     def faults(self, recording: str) -> tuple[Fault, ...]:
         """Return the calls of a recording that gave no reply, oldest first."""
         with self._lock:
-            sql = "SELECT expert, kind, message, created_utc FROM faults WHERE recording = ? ORDER BY id"
-            return tuple(Fault(*row) for row in self._rows(sql, self._recording_id(recording)))
+            names = ("expert", "kind", "message", "created_utc")
+            sql = f"SELECT id, {', '.join(names)} FROM faults WHERE recording = ? ORDER BY id"
+            rows = self._rows(sql, self._recording_id(recording))
+        found = []
+        for row, *values in rows:
+            with as_recorded(self.path, "faults", row):
+                found.append(packing.checked(Fault, **dict(zip(names, values, strict=True))))
+        return tuple(found)
 
     def entries(self, recording: str) -> tuple[Entry, ...]:
         """Return all filled places of a recording, in no particular order."""
         rows = self.entry_rows(recording, ("lower(hex(p.key))", "p.label"))
-        with as_recorded(self.path):
+        with as_recorded(self.path, "replies"):
             return tuple(Entry(Call(name, expert, previous), f"b2:{key}", Label(label)) for name, expert, previous, key, label in rows)
 
     def entry_rows(self, recording: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:  # Any: SQL values
@@ -312,7 +364,7 @@ class Store:
             question_ids = dict(self._rows("SELECT question, question_id FROM recorded_questions WHERE recording = ?", owner))
             experts = dict(self._rows("SELECT id, name FROM recorded_experts WHERE recording = ?", owner))
             rows = self._rows(sql, owner)
-        with as_recorded(self.path):
+        with as_recorded(self.path, "entries"):
             return [(question_ids[question], experts[expert], Label(previous), *rest) for question, expert, previous, *rest in rows]
 
     def find_reply(self, key: str) -> Reply | None:
@@ -416,10 +468,21 @@ class Store:
 
     def calibrations(self, recording: str) -> dict[str, Calibration]:
         """Return the latest calibration of each expert that has one, by expert."""
-        columns = "expert, prompt_token_s, generated_token_s, n_calls, meta, created_utc"
-        rows = self._rows(f"SELECT {columns} FROM calibrations WHERE recording = ? ORDER BY id", self._recording_id(recording))
-        with as_recorded(self.path):
-            return {name: Calibration(name, prompt, generated, n, json.loads(meta), at) for name, prompt, generated, n, meta, at in rows}
+        return self._latest(
+            recording, Calibration, "calibrations", ("expert", "prompt_token_s", "generated_token_s", "n_calls", "created_utc")
+        )
+
+    def _latest(self, recording: str, kind: type[Measured], table: str, names: Sequence[str]) -> dict[str, Measured]:
+        with self._lock:
+            rows = self._rows(
+                f"SELECT id, meta, {', '.join(names)} FROM {table} WHERE recording = ? ORDER BY id", self._recording_id(recording)
+            )
+        found: dict[str, Measured] = {}
+        for row, meta, *values in rows:
+            with as_recorded(self.path, table, row):
+                measured = packing.checked(kind, meta=packing.meta_from_json(meta), **dict(zip(names, values, strict=True)))
+                found[measured.expert] = measured
+        return found
 
     def put_flip_rate(self, recording: str, rate: FlipRate) -> None:
         """Keep how often an expert's replies came out differently when asked again; the latest one counts."""
@@ -432,10 +495,7 @@ class Store:
 
     def flip_rates(self, recording: str) -> dict[str, FlipRate]:
         """Return the latest flip rate of each expert that has one, by expert."""
-        columns = "expert, n_asked, n_flipped, meta, created_utc"
-        rows = self._rows(f"SELECT {columns} FROM flip_rates WHERE recording = ? ORDER BY id", self._recording_id(recording))
-        with as_recorded(self.path):
-            return {name: FlipRate(name, n_asked, n_flipped, json.loads(meta), at) for name, n_asked, n_flipped, meta, at in rows}
+        return self._latest(recording, FlipRate, "flip_rates", ("expert", "n_asked", "n_flipped", "created_utc"))
 
     def reasons(self, recording: str) -> dict[str, dict[str, int]]:
         """Return how many replies of each expert are INVALID for each reason, under "" how many are a yes or a no.
@@ -453,9 +513,10 @@ class Store:
         styles = {spec.name: spec.style for spec in self.experts(recording)}
         found: dict[str, Counter[str]] = {name: Counter() for name in styles}
         for expert, label, reason, text, n in rows:
-            name = names[expert]
-            unread = label == Label.INVALID and not reason
-            found[name][(read_reply(text, styles[name]).reason or NO_REASON) if unread else reason] += n
+            with as_recorded(self.path, "replies"):
+                name = names[expert]
+                unread = label == Label.INVALID and not reason
+                found[name][(read_reply(text, styles[name]).reason or NO_REASON) if unread else reason] += n
         return {name: dict(counts) for name, counts in found.items()}
 
     def put_fault(self, recording: str, expert: str, kind: str, message: str) -> None:
@@ -469,11 +530,10 @@ class Store:
         found = {}
         with self._lock:
             for text in dict.fromkeys(texts):
-                rows = self._rows(
-                    "SELECT vector, packed FROM vectors WHERE encoder = ? AND text_digest = ?", encoder_id, packing.digest(text)
-                )
-                if rows:
-                    found[text] = packing.unpack_vector(*rows[0])
+                sql = "SELECT id, vector, packed FROM vectors WHERE encoder = ? AND text_digest = ?"
+                for row, vector, packed in self._rows(sql, encoder_id, packing.digest(text)):
+                    with as_recorded(self.path, "vectors", row):
+                        found[text] = packing.unpack_vector(vector, packed)
         return found
 
     def texts_without_vector(self, encoder_id: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -490,25 +550,57 @@ class Store:
             db.executemany("INSERT OR REPLACE INTO vectors (encoder, text_digest, vector, packed) VALUES (?, ?, ?, ?)", rows)
 
     def verify(self, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> list[str]:
-        """Return what is wrong with the contents, one line each; empty if every reply is what its key says. An error in `on_progress` ends it."""
+        """Return what is wrong with the contents, one line each, empty where nothing is. An error in `on_progress` ends it."""
+        return list(self.examine(on_progress).problems)
+
+    def examine(self, on_progress: Callable[[float, str], None] = lambda fraction, what: None) -> Verification:
+        """Return what is wrong with the contents, what of them is proven and what cannot be. An error in `on_progress` ends it."""
+        unreadable = [problem for name in self._names() for problem in self.unreadable(name)]
         with self._lock, in_words(self.path):
-            return find_problems(lambda sql: self._db.execute(sql), on_progress)
+            found = examine(self._stream, on_progress)
+        return replace(found, problems=(*found.problems, *dict.fromkeys(unreadable)))
+
+    def unreadable(self, recording: str) -> list[str]:
+        """Return what of a recording, its replies left out, cannot be read: one line each, with table and row."""
+        found = []
+        readers = (self.questions, self.experts, self.faults, self.calibrations, self.flip_rates)
+        for read in (lambda name: self.recordings(), *readers):
+            try:
+                read(recording)
+            except StoreError as error:
+                found.append(str(error))
+        return found
+
+    def _names(self) -> list[str]:
+        return [str(name) for (name,) in self._rows("SELECT name FROM recordings ORDER BY id")]
+
+    def _stream(self, sql: str) -> Iterator[tuple[Any, ...]]:  # Any: SQL values
+        with self._budget.of(CHECK_S):
+            cursor = self._db.execute(sql)
+        while True:
+            with self._budget.of(CHECK_S):
+                rows = cursor.fetchmany(_ROWS_AT_ONCE)
+            if not rows:
+                return
+            yield from rows
 
     def export(self, path: str | Path, recording: str, *, vector_texts: Iterable[str] | None = None) -> None:
         """Write a compact copy that holds one recording, and the vectors of `vector_texts` (None: all vectors).
 
-        What belongs to this machine (hosts, folders of model files) is left out. Raises StoreError if the
-        recording is unknown or `path` exists.
+        What belongs to this machine (hosts, folders of model files) is left out. The file is there once it is whole.
+        Raises StoreError, before any work, if the recording is unknown, `path` exists or its folder does not.
         """
         place, keep = Path(path), None if vector_texts is None else {packing.digest(text) for text in vector_texts}
-        if place.exists():
-            raise StoreError(f"{place} exists already; choose another file for the export.")
-        with self._lock, in_words(place):
-            self._recording_id(recording)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._db.execute("VACUUM INTO ?", (str(place),))
-        with Store.open(place, create=False) as copy:
-            copy._keep_only(recording, keep)
+        self._recording_id(recording)
+        check_new(place)
+        with scratch_beside(place) as scratch:
+            with self._lock, in_words(place):
+                self._db.execute("VACUUM INTO ?", (str(scratch),))
+            with Store.open(scratch, create=False) as copy:
+                copy._keep_only(recording, keep)
+            with in_words(place):
+                check_new(place)
+                os.replace(scratch, place)
 
     def _keep_only(self, recording: str, text_digests: set[bytes] | None) -> None:
         with self._transaction() as db:
@@ -527,14 +619,17 @@ class Store:
     def _recording_id(self, name: str) -> int:
         rows = self._rows("SELECT id FROM recordings WHERE name = ?", name)
         if not rows:
-            known = ", ".join(row[0] for row in self._rows("SELECT name FROM recordings ORDER BY id")) or "none"
+            known = ", ".join(in_one_line(other, 60) for other in self._names()[:20]) or "none"
             raise StoreError(f"{self.path} holds no recording named {name!r}; it holds: {known}.")
         return int(rows[0][0])
 
     def _reply(self, which: str, *values: object) -> Reply | None:
         rows = self._rows(f"{_FIND_REPLY} {which}", *values)
-        with as_recorded(self.path):
-            return packing.reply_from_row(rows[0]) if rows else None
+        if not rows:
+            return None
+        number, *row = rows[0]
+        with as_recorded(self.path, "replies", number):
+            return packing.reply_from_row(row)
 
     def _place(self, recording: str, call: Call) -> tuple[int, int, int]:
         owner = self._recording_id(recording)
@@ -553,7 +648,7 @@ class Store:
 
     def _is_another(self, question: Question, body: str) -> bool:
         """Whether experts would be asked something else; the passage that a question is asked without is not asked."""
-        with as_recorded(self.path):
+        with as_recorded(self.path, "questions"):
             return replace(packing.question_from_json(body), passage_key=None) != replace(question, passage_key=None)
 
     def _intern_question(self, question: Question) -> int:
@@ -577,7 +672,7 @@ class Store:
         return int(self._db.execute("INSERT INTO texts (digest, question, body) VALUES (?, ?, ?)", row).lastrowid or 0)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:  # Any: SQL values
-        with self._lock, in_words(self.path):
+        with self._lock, in_words(self.path), self._budget.of(READ_S):
             return self._db.execute(sql, values).fetchall()
 
     @contextmanager

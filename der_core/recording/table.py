@@ -6,7 +6,7 @@ Shape legend: Q questions, N experts, 4 previous labels (none, yes, no, invalid)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from der_core.config import ExpertSpec
-from der_core.errors import IncompleteRecording, SettingsError, StoreError
+from der_core.errors import IncompleteRecording, SettingsError
+from der_core.experts.bounds import LONGEST_S, MOST_TOKENS
+from der_core.foreign import in_one_line
 from der_core.recording import packing
+from der_core.recording.database import as_recorded
 from der_core.recording.store import Store
 from der_core.records import N_LABELS, Label, Question
 
@@ -24,10 +27,11 @@ Codes = NDArray[np.int8]
 Reals = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-MOST_TOKENS = 1 << 24
-"""The largest count of tokens that is believed: float32 holds whole numbers exactly up to it."""
 _REAL_FIELDS = ("p_yes", "load_s", "prompt_s", "generation_s", "wall_s")
 _COUNT_FIELDS = ("prompt_tokens", "cached_tokens", "generated_tokens")
+_MOST = {"p_yes": 1.0, **dict.fromkeys(_COUNT_FIELDS, float(MOST_TOKENS))}
+_WORDS = {"labels": "label", "p_yes": "P(yes)"}
+_NUMBERS = {int, float, type(None)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,25 +196,28 @@ def _read(store: Store, recording: str) -> Table:
     shape = (len(questions), len(experts), N_LABELS)
     arrays: dict[str, Any] = {"labels": np.zeros(shape, dtype=np.int8)}  # Any: arrays of two kinds of number
     arrays |= {name: np.full(shape, np.nan, dtype=np.float32) for name in (*_REAL_FIELDS, *_COUNT_FIELDS)}
-    rows = store.entry_rows(recording, ["p.label", *(f"p.{name}" for name in (*_REAL_FIELDS, *_COUNT_FIELDS))])
+    rows = store.entry_rows(recording, ["p.id", *(f"p.{name}" for name in ("label", *_REAL_FIELDS, *_COUNT_FIELDS))])
     if rows:
-        ids, names, previous, *values = zip(*rows, strict=True)
+        ids, names, previous, replies, *values = zip(*rows, strict=True)
         at = (_places(ids, [question.id for question in questions]), _places(names, [spec.name for spec in experts]), np.array(previous))
-        _fill(arrays, at, values, f"{store.path}, recording {recording!r}")
+        for (name, array), column in zip(arrays.items(), values, strict=True):
+            array[at] = _numbers(name, column, replies, store)
     return Table(questions, experts, **arrays)
 
 
-def _fill(arrays: Mapping[str, NDArray[Any]], at: tuple[NDArray[Any], ...], values: Sequence[Sequence[object]], where: str) -> None:
-    try:
-        for array, column in zip(arrays.values(), values, strict=True):
-            array[at] = np.array(column, dtype=array.dtype)  # NULL becomes nan
-        is_sound = bool(np.isin(arrays["labels"], list(Label)).all()) and not any(
-            (arrays[name] > MOST_TOKENS).any() for name in _COUNT_FIELDS
-        )
-    except (TypeError, ValueError, OverflowError):
-        is_sound = False
-    if not is_sound:
-        raise StoreError(f"{where}, holds replies that are none. See: python -m der_core store verify.")
+def _numbers(name: str, column: Sequence[object], replies: Sequence[int], store: Store) -> NDArray[np.float64]:
+    """A column of the replies as numbers, NULL as nan; StoreError, with the row, for what no reply can hold."""
+    is_number = [True] * len(column) if set(map(type, column)) <= _NUMBERS else [type(value) in _NUMBERS for value in column]
+    numbers = np.array([value if fits else np.inf for value, fits in zip(column, is_number, strict=True)], dtype=np.float64)
+    low, high = (Label.YES, Label.INVALID) if name == "labels" else (0, _MOST.get(name, LONGEST_S))
+    wrong = (numbers < low) | (numbers > high) | (np.isnan(numbers) & (name == "labels"))
+    if name == "labels" or name in _COUNT_FIELDS:
+        wrong |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        with as_recorded(store.path, "replies", replies[row]):
+            raise ValueError(f"{_WORDS.get(name, name)} is {column[row]!r:.60}")
+    return numbers
 
 
 def _places(names: Sequence[str], order: Sequence[str]) -> NDArray[np.int64]:
@@ -230,7 +237,11 @@ def _missing(table: Table) -> Flags:
 
 
 def _how_to_complete(store: Store, recording: str, table: Table, n_missing: int) -> str:
-    meta = next(info.meta for info in store.recordings() if info.name == recording)
-    command = meta.get("command") or "python -m der_core record"
+    command = next(info.meta for info in store.recordings() if info.name == recording).get("command")
     what = f"{n_missing} replies of {table.n_questions} questions are missing" if table.n_questions else "it has no questions yet"
-    return f"Recording {recording!r} has no complete question: {what}. Run it again, it asks only for what is missing: {command}"
+    # A recording may come from a stranger: its command is told as its own word, not as advice of ours.
+    told = f" The recording names this command: {in_one_line(command)}" if isinstance(command, str) and command else ""
+    return (
+        f"Recording {recording!r} has no complete question: {what}. "
+        f"Record it again with python -m der_core record, which asks only for what is missing.{told}"
+    )
