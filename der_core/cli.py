@@ -73,6 +73,12 @@ def _hyphenate_one(argument: str) -> str:
     return name.replace("_", "-") + equals + value
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number from 0 up, not {text!r}")
+    return int(text)
+
+
 def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE", help="SQLite file that holds the recordings")
     parser.add_argument("--recording", default="default", metavar="NAME", help="name of the recording inside the store")
@@ -213,6 +219,17 @@ def _record(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     parser.add_argument("--samples", type=int, default=None, metavar="N", help="record a seeded sample of N questions (default: all)")
     parser.add_argument(
+        "--calibrate",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="before recording, measure each expert's seconds per token on N lone calls (30 are enough); they price its replies",
+    )
+    parser.add_argument(
+        "--calibrate-only", action="store_true", help="measure on questions of a recording that is there (30 calls, or --calibrate N)"
+    )
+    parser.add_argument("--busy", action="store_true", help="measure although the machine is busy with other work")
+    parser.add_argument(
         "--vectors", action=argparse.BooleanOptionalAction, default=False, help="also store the state vectors of the questions"
     )
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of those vectors")
@@ -261,6 +278,16 @@ def _store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("list", "verify", "export"), help="what to do")
     _add_store(parser)
     parser.add_argument("--to", default="", metavar="FILE", help="where export writes one recording")
+    parser.add_argument(
+        "--ask",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="verify: then ask N recorded calls of the recording again, drawn by --seed and shared among --experts, tell by expert how "
+        "many labels come out differently, and keep that in the store (which is written to)",
+    )
+    _add_seed(parser)
+    _add_experts(parser, default=())
 
 
 _OPTIONS = {

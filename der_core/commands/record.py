@@ -14,18 +14,26 @@ from der_core.commands.questions import read_and_tell
 from der_core.commands.settings import ask_options, command_words, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import AskOptions, ExpertSpec
+from der_core.errors import DerError
 from der_core.evaluation.provenance import recording_meta
+from der_core.evaluation.report import machine
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
+from der_core.recording.calibration import N_CALLS, calibrate, check_idle, current_load
 from der_core.recording.recorder import Progress, Summary, record
-from der_core.recording.store import Store
+from der_core.recording.store import Calibration, Store
 from der_core.records import Question
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Record; return 0 when the recording is complete, 1 when something is missing."""
+    if arguments.calibrate_only:
+        with Store.open(Path(arguments.store), create=False) as store:
+            return 0 if calibrate_experts(arguments, store, store.questions(arguments.recording)) else 1
     questions = read_and_tell(arguments, arguments.split or "validation", arguments.samples, with_passage=arguments.passage).questions
     with Store.open(Path(arguments.store)) as store:
+        if arguments.calibrate and not calibrate_experts(arguments, store, questions):
+            complain("Going on without the figures that are missing; measure again with --calibrate-only.")
         summary = record_questions(arguments, store, questions)
         if arguments.vectors:
             store_vectors(store, questions, arguments.encoder)
@@ -42,6 +50,39 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     bar.close()
     (say if summary.complete else complain)(summary.message)
     return summary
+
+
+def calibrate_experts(arguments: argparse.Namespace, store: Store, questions: Sequence[Question]) -> bool:
+    """Measure what a token costs each expert and keep it with the recording; whether all could be measured."""
+    load = current_load()  # before the first call: later the load is our own
+    if not arguments.busy:
+        check_idle(load)
+    specs, options, is_whole = expert_specs(arguments), ask_options(arguments), True
+    with open_replicas(specs, arguments.host, options) as replicas, stop_on_interrupt() as stop:
+        store.start_recording(arguments.recording)
+        store.add_experts(arguments.recording, [hosts[0].spec for hosts in replicas.values()])
+        for name, hosts in replicas.items():
+            if stop.is_set():
+                return False
+            bar = ProgressBar(f"calibrating {name}")
+            try:
+                found = calibrate(hosts[0], questions, arguments.calibrate or N_CALLS, load=load, on_progress=bar.count, stop=stop)
+            except DerError as error:
+                is_whole = False
+                complain(f"{name} was not calibrated: {error}")
+                continue
+            finally:
+                bar.close()
+            store.put_calibration(arguments.recording, replace(found, meta={**found.meta, "machine": machine()}))
+            say(_priced(found))
+    return is_whole
+
+
+def _priced(found: Calibration) -> str:
+    return (
+        f"{found.expert}: {1e3 * found.prompt_token_s:.3f} ms per evaluated prompt token, {1e3 * found.generated_token_s:.2f} ms per generated "
+        f"token ({found.n_calls} lone calls, {found.meta['seconds_of']}; half of them within {found.meta['median_error']:.0%} of that)"
+    )
 
 
 def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> None:

@@ -65,6 +65,10 @@ class ProgressBar:
         )
         print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
 
+    def count(self, done: int, total: int) -> None:
+        """Show how much of the work is done."""
+        self.show(done, total, None)
+
     def interrupt(self) -> None:
         """Clear the line, so that something else can be printed; the next step draws it again."""
         if self._live:
