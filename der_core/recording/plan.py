@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from der_core.recording.store import Call
 from der_core.records import Label
@@ -12,22 +12,30 @@ PASSES: tuple[tuple[Label, ...], ...] = ((Label.NONE, Label.YES, Label.NO), (Lab
 """Previous labels in the order in which they are asked; the second pass only where a reply was invalid."""
 
 
-def calls_needed(n_questions: int, n_experts: int) -> tuple[int, int]:
-    """Return the fewest and the most calls that a recording can need."""
+ONCE: tuple[Label, ...] = (Label.NONE,)
+"""After which labels an expert is asked whose one reply stands after all of them."""
+
+
+def calls_needed(n_questions: int, n_experts: int, n_asked_once: int = 0) -> tuple[int, int]:
+    """Return the fewest and the most calls that a recording can need; `n_asked_once` of the experts are asked a question once."""
     always, sometimes = (len(labels) for labels in PASSES)
-    return n_questions * n_experts * always, n_questions * n_experts * (always + sometimes)
+    n_others, once = n_experts - n_asked_once, n_asked_once * len(ONCE)
+    return n_questions * (n_others * always + once), n_questions * (n_others * (always + sometimes) + once)
 
 
 class Plan:
     """The replies that are wanted of some experts on some questions, and which of them are there.
 
-    `recorded` are the filled places of the whole recording: an invalid reply of any of its experts makes
+    Those of `asked_once` are wanted a single reply to each question. `recorded` are the filled places of the whole recording: an invalid reply of any of its experts makes
     the previous label invalid reachable for all.
     """
 
-    def __init__(self, question_ids: Sequence[str], experts: Sequence[str], recorded: Mapping[Call, Label]) -> None:
+    def __init__(
+        self, question_ids: Sequence[str], experts: Sequence[str], recorded: Mapping[Call, Label], asked_once: Collection[str] = ()
+    ) -> None:
         self._questions = set(question_ids)
         self._experts = set(experts)
+        self._asked_once = frozenset(asked_once)
         self._recorded: set[Call] = set()
         self._done: Counter[str] = Counter()
         self._invalid: defaultdict[str, set[Call]] = defaultdict(set)
@@ -58,20 +66,26 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """How many replies are wanted, as far as is known: three a question, four once a reply to it was invalid."""
-        return len(self._experts) * self._wanted_per_expert
+        """How many replies are wanted, as far as is known: three a question, four once a reply to it was invalid; or one."""
+        return sum(self._n_wanted(expert) for expert in self._experts)
 
     def n_missing(self, expert: str) -> int:
         """How many replies of one expert are wanted and not there."""
-        return self._wanted_per_expert - self._done[expert]
+        return self._n_wanted(expert) - self._done[expert]
 
     def missing(self, expert: str, question_id: str, labels: Sequence[Label]) -> deque[Label]:
         """Return those of `labels` after which the expert has yet to be asked the question."""
-        wanted = (label for label in labels if label != Label.INVALID or question_id in self._invalid)
+        wanted = (label for label in labels if self._is_wanted(expert, question_id, label))
         return deque(label for label in wanted if Call(question_id, expert, label) not in self._recorded)
 
-    @property
-    def _wanted_per_expert(self) -> int:
+    def _is_wanted(self, expert: str, question_id: str, label: Label) -> bool:
+        if expert in self._asked_once:
+            return label in ONCE
+        return label != Label.INVALID or question_id in self._invalid
+
+    def _n_wanted(self, expert: str) -> int:
+        if expert in self._asked_once:
+            return len(ONCE) * len(self._questions)
         return len(PASSES[0]) * len(self._questions) + len(self._invalid)
 
 

@@ -141,7 +141,8 @@ class _Run:
     reused: int = 0
 
     def __post_init__(self) -> None:
-        self.plan = Plan([question.id for question in self.questions], list(self.experts), self._recorded())
+        asked_once = {spec.name for spec in self._specs() if spec.is_asked_once}
+        self.plan = Plan([question.id for question in self.questions], list(self.experts), self._recorded(), asked_once)
         self.reused = self.plan.done
         self.pace = Pace(self.clock)
         self.claims = Claims(self.store, self.clock)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from der_core.config import ExpertSpec
+from der_core.config import ASKED_ONCE, ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.backends import without_machine
 from der_core.experts.bounds import LONGEST_S, check_reply
@@ -127,7 +127,10 @@ Measured = TypeVar("Measured", Calibration, FlipRate)
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading)."""
+    """What a recording holds, and `meta`: how it was made (command, versions, machine, seconds of loading).
+
+    `n_asked_once` of its experts are asked each question a single time, whatever came before.
+    """
 
     name: Name
     created_utc: Moment
@@ -136,6 +139,7 @@ class RecordingInfo:
     n_experts: Count
     n_entries: Count
     n_faults: Count
+    n_asked_once: Count = 0
 
 
 class Store:
@@ -245,8 +249,11 @@ class Store:
         """Return what the store holds, oldest recording first."""
         tables = ("recorded_questions", "recorded_experts", "entries", "faults")
         counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in tables)
-        rows = self._rows(f"SELECT id, meta, name, created_utc, {counts} FROM recordings r ORDER BY id")
-        names = ("name", "created_utc", "n_questions", "n_experts", "n_entries", "n_faults")
+        styles = ", ".join(f"'{style}'" for style in sorted(ASKED_ONCE))
+        is_once = f"CASE WHEN json_valid(spec) THEN json_extract(spec, '$.style') IN ({styles}) END"
+        once = f"(SELECT count(*) FROM recorded_experts WHERE recording = r.id AND {is_once})"
+        rows = self._rows(f"SELECT id, meta, name, created_utc, {counts}, {once} FROM recordings r ORDER BY id")
+        names = ("name", "created_utc", "n_questions", "n_experts", "n_entries", "n_faults", "n_asked_once")
         found = []
         for row, meta, *values in rows:
             told = self._meta(row, meta)
@@ -372,9 +379,13 @@ class Store:
         return self._reply("WHERE key = ?", packing.key_bytes(key))
 
     def reply_at(self, recording: str, call: Call) -> Reply | None:
-        """Return the reply at one place of a recording, None where nothing was recorded there."""
-        place = (self._recording_id(recording), call.question_id, call.expert, int(call.previous_label))
-        return self._reply(AT_PLACE, *place)
+        """Return the reply at one place of a recording, None where nothing was recorded there.
+
+        The one reply of an expert that is asked a question once stands after every label.
+        """
+        asked_once = {spec.name for spec in self.experts(recording) if spec.is_asked_once}
+        label = Label.NONE if call.expert in asked_once else call.previous_label
+        return self._reply(AT_PLACE, self._recording_id(recording), call.question_id, call.expert, int(label))
 
     def put_reply(self, recording: str, call: Call, request: Request, reply: Reply) -> None:
         """Keep a reply and its place in one transaction, and end the claim of its request; a reply that is known already is not replaced.

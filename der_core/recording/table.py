@@ -39,7 +39,7 @@ class Table:
     """All replies of some experts to some questions; arrays have shape [Q, N, 4].
 
     `labels[q, n, b]` is the code of what expert n replies to question q after label b, 0 where that was
-    not recorded; reals are nan there. Times are seconds; a count of tokens that the server did not tell is nan. `n_left_out` counts the questions
+    not recorded; reals are nan there. Where an expert is asked a question once, its reply stands after every label. Times are seconds; a count of tokens that the server did not tell is nan. `n_left_out` counts the questions
     of the recording that are missing here because replies of theirs are.
     """
 
@@ -184,7 +184,8 @@ def in_recorded_order(specs: Iterable[ExpertSpec], names: Iterable[str]) -> tupl
 def _forget_unreachable(table: Table) -> Table:
     """The table without replies after label invalid where none of its experts ever is invalid: they were asked for another's sake."""
     kept = np.ones(table.labels.shape, dtype=bool)
-    kept[:, :, Label.INVALID] = (table.labels[:, :, : Label.INVALID] == Label.INVALID).any(axis=(1, 2))[:, None]
+    is_reachable = (table.labels[:, :, : Label.INVALID] == Label.INVALID).any(axis=(1, 2))
+    kept[:, :, Label.INVALID] = is_reachable[:, None] | _asked_once(table.experts)
     arrays: dict[str, Any] = {name: getattr(table, name).copy() for name in _ARRAYS}  # Any: arrays of two kinds of number
     for name, array in arrays.items():
         array[~kept] = 0 if name == "labels" else np.nan
@@ -202,6 +203,9 @@ def _read(store: Store, recording: str) -> Table:
         at = (_places(ids, [question.id for question in questions]), _places(names, [spec.name for spec in experts]), np.array(previous))
         for (name, array), column in zip(arrays.items(), values, strict=True):
             array[at] = _numbers(name, column, replies, store)
+    once = _asked_once(experts)
+    for array in arrays.values():
+        array[:, once] = array[:, once, :1]  # what stands after label none stands after every label
     return Table(questions, experts, **arrays)
 
 
@@ -229,11 +233,16 @@ def _missing(table: Table) -> Flags:
     """Which replies some route could need and are not there.
 
     A threshold may turn any reply into yes or no, but none into invalid: previous label invalid is needed
-    only where some reply is invalid.
+    only where some reply is invalid. An expert that is asked once lacks one reply or none.
     """
-    reachable = np.ones((table.n_questions, N_LABELS), dtype=bool)
-    reachable[:, Label.INVALID] = (table.labels == Label.INVALID).any(axis=(1, 2))
-    return np.asarray(reachable[:, None, :] & (table.labels == 0))
+    reachable = np.ones(table.labels.shape, dtype=bool)
+    reachable[:, :, Label.INVALID] = (table.labels == Label.INVALID).any(axis=(1, 2))[:, None]
+    reachable[:, _asked_once(table.experts), Label.YES :] = False
+    return np.asarray(reachable & (table.labels == 0))
+
+
+def _asked_once(experts: Sequence[ExpertSpec]) -> Flags:
+    return np.array([spec.is_asked_once for spec in experts], dtype=bool)
 
 
 def _how_to_complete(store: Store, recording: str, table: Table, n_missing: int) -> str:

@@ -167,6 +167,8 @@ def _broken_entries(found: _Examination) -> Iterator[str]:
             yield f"{where}: belongs to no question or no expert of its recording."
         if previous not in tuple(Label):
             yield f"{where}: that is not the code of a label."
+        elif previous != Label.NONE and expert in found.specs and found.specs[expert].is_asked_once:
+            yield f"{where}: that expert is asked once, before anything was answered."
         if reply in found.requests and not _belongs(found.requests[reply], found.questions.get(question), found.specs.get(expert)):
             yield f"Reply {reply} stands where another question or expert was asked."
         found.askers[reply].add(expert)

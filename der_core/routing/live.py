@@ -41,8 +41,8 @@ class Decision:
 class LiveSource:
     """Asks experts one by one, prices and relabels their replies as the router's recording was.
 
-    `calls` keeps the last reply, which the vectors of `Replies` cannot hold. Raises ExpertError where an
-    expert gives no reply.
+    `last_reply` is what the vectors of `Replies` cannot hold. An expert that is asked a question once gives the same
+    reply when it is chosen again, at the same cost. Raises ExpertError where an expert gives no reply.
     """
 
     def __init__(self, questions: Sequence[Question], experts: Sequence[Expert], prices: Prices, thresholds: Floats) -> None:
@@ -54,16 +54,25 @@ class LiveSource:
         self.thresholds = thresholds
         self.n_experts = len(experts)
         self.last_reply: Reply | None = None
+        self._given: dict[tuple[int, int], Reply] = {}
 
     def ask(self, rows: Ints, experts: Ints, previous: Codes, asked: Flags) -> Replies:
         """Ask the experts for which `asked` is true, one after the other."""
         replies = Replies(*(np.zeros(len(rows), dtype=kind) for kind in (np.int8, float, float, float, float)))
         for i in np.flatnonzero(asked):
-            self._ask_one(replies, int(i), self.questions[rows[i]], int(experts[i]), Label(int(previous[i])))
+            row, expert = int(rows[i]), int(experts[i])
+            self._take(replies, int(i), self.questions[row], expert, self._reply(row, expert, Label(int(previous[i]))))
         return replies
 
-    def _ask_one(self, into: Replies, i: int, question: Question, expert: int, previous: Label) -> None:
-        reply = self.experts[expert].ask(question, previous)
+    def _reply(self, row: int, expert: int, previous: Label) -> Reply:
+        asked = self.experts[expert]
+        if not asked.spec.is_asked_once:
+            return asked.ask(self.questions[row], previous)
+        if (row, expert) not in self._given:
+            self._given[row, expert] = asked.ask(self.questions[row], Label.NONE)
+        return self._given[row, expert]
+
+    def _take(self, into: Replies, i: int, question: Question, expert: int, reply: Reply) -> None:
         border = self.thresholds[expert]
         label = apply_threshold(reply.label, reply.p_yes, None if np.isnan(border) else float(border))
         self.last_reply = reply
