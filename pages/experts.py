@@ -6,7 +6,7 @@ import streamlit as st
 
 from der_core.errors import DerError
 from ui.expert_choice import choose_experts
-from ui.expert_facts import draw_facts, draw_thresholds, expert_facts
+from ui.expert_facts import draw_facts, draw_thresholds, draw_unusable, expert_facts
 from ui.expert_health import draw_health, health_of
 from ui.expert_trial import draw_trial
 from ui.frame import frame
@@ -27,6 +27,7 @@ if ref is None:
     empty_state("No recording yet, so nothing is known of how right or how fast they are.", "pages/record.py", "Record some replies")
 else:
     try:
+        draw_unusable(ref)
         facts = expert_facts(ref)
     except DerError as error:
         notice(error)

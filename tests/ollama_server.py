@@ -79,6 +79,8 @@ class OllamaServer:
         self.capabilities: list[str] | None = ["completion"]
         self.template = "{{ .Prompt }}"
         self.digests: dict[str, str] = {}
+        self.described: dict[str, dict[str, Any]] = {}
+        """What the list says of a model in place of the usual."""
         self.cuts = True
         """Whether prompts that do not fit are cut where the caller does not say otherwise (else every one is refused)."""
         self.ignores: set[Field] = set()
@@ -299,6 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
             "digest": self.ollama.digests.get(model, self.ollama.digest(model)),
             "details": {**DETAILS, "context_length": self.ollama.trained_window, "embedding_length": 64},
             **({} if self.ollama.capabilities is None else {"capabilities": self.ollama.capabilities}),
+            **self.ollama.described.get(model, {}),
         }
 
     def _send(self, status: int, body: object) -> None:

@@ -6,27 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
-from der_core.config import ExpertSpec
+from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError, SettingsError
-from der_core.experts import ollama, openai_compatible
+from der_core.experts import ollama
 from der_core.experts.backends import BACKENDS, models_are_files
 from der_core.experts.hosts import check_host
 from der_core.experts.pool import parse_experts
 from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool
-from der_core.experts.protocol import Backend
+from der_core.experts.protocol import Backend, ListedModel
 from der_core.experts.weights import GgufFiles, installed_weights
 from ui.address_choice import choose_segment
 from ui.home import allow_remote, gguf_folder, models_folder
-from ui.parts import notice
+from ui.parts import DASH, count, notice, plain, plain_sentence
 
 SOURCES = {
+    "ollama": "Your Ollama",
     "small": "Small pool",
     "paper": "Paper pool",
     "installed": "Inside this program",
     "gguf": "GGUF files",
-    "openai": openai_compatible.BACKEND.label,
+    "openai": "Your server",
     "own": "Own list",
 }
 """Where experts come from; the address holds the words on the right."""
@@ -34,14 +36,16 @@ STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "
 MAX_EXPERTS = 8
 """As many as there are colours to tell them apart."""
 
+_CONNECT_S, _LIST_S = 1.0, 5.0
 _ANSWER_S = 0.4  # a page waits this long to connect to Ollama, and again for what it says
 _SMALL = "They are small, and small models err often."
 _ABOUT = {
+    "ollama": "The models that your Ollama has. Tick those that should answer.",
     "small": f"Four models of up to 1.5 billion parameters, served by Ollama: a laptop without a graphics card runs them. {_SMALL}",
     "paper": "Three instruction models of 3 to 7 billion parameters, served by Ollama.",
     "installed": f"Models that came with the installation and answer inside this program, without any server. {_SMALL}",
     "gguf": "Model files that run inside this program, without any server.",
-    "openai": "Models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol.",
+    "openai": "The models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol. Tick those that should answer.",
     "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples.",
 }
 
@@ -106,15 +110,62 @@ def _chosen(source: str) -> list[ExpertSpec]:
         return _from_installed()
     if source == "gguf":
         return _from_files(gguf_files())
-    if source == "openai":
-        names, host = _names("experts_models", "Models", "As the server lists them", []), _host(openai_compatible.BACKEND)
-        return read_list(_styled([f"openai:{name}" for name in names]), {}, {"openai": host})
+    if source in ("ollama", "openai"):
+        return _from_server(BACKENDS[source])
     if source == "own":
         known = [spec.model for pool in PRESETS.values() for spec in pool]
         names = _names("experts_list", "Experts", "Type any, press Enter after each", known)
         return read_list(names, gguf_files(), {name: _host(backend) for name, backend in BACKENDS.items() if backend.needs_address})
     names = [spec.model for spec in PRESETS[source]]
     return read_list(_styled(names), {}, {"ollama": _host(ollama.BACKEND)})
+
+
+def _from_server(backend: Backend) -> list[ExpertSpec]:
+    """The models ticked of those that a server lists; where it cannot be asked, names may be typed all the same."""
+    host = _host(backend)
+    listed, why_not = _listed(backend.name, host, allow_remote())
+    names = _names(f"experts_{backend.name}_models", "Models", "Tick, or type a name", [model.id for model in listed if _is_offered(model)])
+    if why_not:
+        st.warning(plain_sentence(why_not), icon=":material/cloud_off:")
+    elif listed:
+        st.dataframe(_listing(listed), hide_index=True, width="stretch")
+    else:
+        st.caption(
+            f"The server at {plain(host)} lists no model."
+            + (f" Fetch one, for instance `{backend.fetch_command('llama3.2:3b')}`." if backend.fetch_command("m") else "")
+        )
+    return read_list(_styled([f"{backend.prefix}{name}" for name in names]), {}, {backend.name: host})
+
+
+def _is_offered(model: ListedModel) -> bool:
+    """Whether a model answers questions, and on this computer or where others may be called."""
+    return model.kind == "chat" or (model.kind == "cloud" and allow_remote())
+
+
+def _listing(listed: Sequence[ListedModel]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Model": model.id,
+                "Size": DASH if model.size_bytes is None else f"{model.size_bytes / 1e9:.2f} GB",
+                "Parameters": DASH if model.params_billions is None else f"{model.params_billions:.3g} billion",
+                "Quantisation": model.quantisation or DASH,
+                "Window": f"{count(model.context_tokens)} tokens" if model.context_tokens else DASH,
+                "Remark": model.note or ("" if _is_offered(model) else f"not offered: {model.kind}"),
+            }
+            for model in listed
+        ]
+    )
+
+
+@st.cache_data(ttl=10, max_entries=16, show_spinner=False)
+def _listed(backend: str, host: str, remote: bool) -> tuple[tuple[ListedModel, ...], str]:
+    """The models that a server lists, and why it could not be asked, "" where it could."""
+    options = AskOptions(connect_timeout_s=_CONNECT_S, read_timeout_s=_LIST_S, retries=0, patience_s=0, allow_remote=remote)
+    try:
+        return tuple(BACKENDS[backend].list_models(host, options)), ""
+    except DerError as error:
+        return (), str(error)
 
 
 def _from_installed() -> list[ExpertSpec]:

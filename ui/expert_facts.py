@@ -13,7 +13,8 @@ import streamlit as st
 from der_core.errors import SettingsError
 from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect, expert_figures, reliability, threshold_effects
 from der_core.evaluation.metrics import majority_accuracy, yes_rate
-from der_core.recording.store import LOAD_S
+from der_core.recording.outlook import Unusable, unusable_replies
+from der_core.recording.store import LOAD_S, Store
 from ui import charts_experts as charts
 from ui.home import RecordingRef
 from ui.loaders import State, load, load_parts, recording_info, state_of
@@ -49,6 +50,26 @@ class ExpertFacts:
 def expert_facts(ref: RecordingRef) -> ExpertFacts:
     """Return the figures of a recording; IncompleteRecording while no question is complete, SettingsError without token counts."""
     return replace(_facts(ref.file, ref.name, ref.shipped, state_of(ref)), load_s=_load_s(ref))
+
+
+def draw_unusable(ref: RecordingRef) -> None:
+    """Draw of which experts replies are INVALID, by cause, and what to do about those that are mostly cut or empty."""
+    found = _unusable(ref.file, ref.name, state_of(ref))
+    for expert in found:
+        if expert.advice:
+            st.warning(plain_sentence(f"{expert.advice[:1].upper()}{expert.advice[1:]}"), icon=":material/content_cut:")
+    rows = [
+        {"Expert": expert.expert, "Why": str(cause), "Replies": n, "Of": expert.n} for expert in found for cause, n in expert.counts.items()
+    ]
+    if rows:
+        with st.expander("Replies that are neither yes nor no, and why", icon=":material/block:"):
+            st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _unusable(path: Path, name: str, state: State) -> list[Unusable]:
+    with Store.open(path, create=False, read_only=True) as store:
+        return unusable_replies(store.reasons(name), store.experts(name))
 
 
 def draw_facts(facts: ExpertFacts) -> None:

@@ -11,6 +11,7 @@ from der_core.config import ExpertSpec
 from der_core.errors import DerError
 from der_core.evaluation.runs import Run
 from der_core.experts.backends import models_are_files
+from der_core.experts.weights import weights_known_at
 from ui.expert_choice import found, usual_experts
 from ui.expert_health import health_of, not_ready
 from ui.home import RecordingRef
@@ -101,7 +102,8 @@ def _experts_of(ref: RecordingRef | None) -> Sequence[ExpertSpec]:
 
 def _absent_files(specs: Sequence[ExpertSpec]) -> list[str]:
     """One sentence on the model files that a recording made elsewhere names and that are not here; none where all are."""
-    names = dict.fromkeys(Path(spec.model).name for spec in specs if models_are_files(spec) and not Path(spec.model).is_file())
+    places = [Path(spec.model) for spec in specs if models_are_files(spec)]
+    names = dict.fromkeys(place.name for place in places if not place.is_file() and weights_known_at(place) is None)
     told = f"Not here: {', '.join(names)}. Set DER_GGUF to the folder that holds such files and start the dashboard again."
     return [told] if names else []
 

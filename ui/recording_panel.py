@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -64,7 +64,9 @@ def _draw_figures(job: JobSnapshot) -> None:
     left.metric("Time left", duration(job.report.eta_s), border=True)
     right.metric("Per minute", number(progress.rate_per_s * _PER_MINUTE, 0) if isinstance(progress, Progress) else DASH, border=True)
     if isinstance(progress, Progress):
-        draw_faults(progress.faults)
+        if progress.waiting:
+            st.info(plain_sentence(f"Waiting for {progress.waiting}"), icon=":material/hourglass_top:")
+        draw_faults(progress.faults, progress.reasons, progress.advice)
 
 
 def _draw_ended(job: JobSnapshot) -> None:
@@ -79,11 +81,15 @@ def _draw_ended(job: JobSnapshot) -> None:
     (st.success if summary.complete else st.warning)(
         words, icon=":material/check_circle:" if summary.complete else ":material/pause_circle:"
     )
-    draw_faults(summary.faults)
+    draw_faults(summary.faults, summary.reasons, summary.advice)
 
 
-def draw_faults(faults: Mapping[str, int]) -> None:
-    """Draw how many calls gave no reply, by kind of fault; nothing where all did."""
+def draw_faults(faults: Mapping[str, int], reasons: Mapping[str, str] | None = None, advice: Sequence[str] = ()) -> None:
+    """Draw how many calls gave no reply, by kind of fault, each expert's causes in words, and what to do about replies that are of no use."""
+    for sentence in advice:
+        st.warning(plain_sentence(f"{sentence[:1].upper()}{sentence[1:]}"), icon=":material/content_cut:")
+    for reason in (reasons or {}).values():
+        st.warning(plain_sentence(f"{reason[:1].upper()}{reason[1:].rstrip('.')}."), icon=":material/link_off:")
     if faults:
         st.markdown("**Calls without a reply**")
         st.dataframe(

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.evaluation.expert_figures import expert_figures, reliability, threshold_effects
+from der_core.experts.ollama import OllamaExpert
 from der_core.jobs import JobState
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
@@ -146,6 +147,44 @@ def test_thresholds_are_judged_on_held_out_questions(recorded_home: Home) -> Non
     n_held_out = load_parts(RecordingRef(recorded_home.store, recorded_home.recording)).test.n_questions
     assert f"{n_held_out} held-out questions" in words(app)
     assert table_with(app, "Gain, 95 % interval")["Expert"].tolist() == ["cheap", "middling", "dear"]
+
+
+def test_an_expert_that_was_cut_while_thinking_is_told_from_one_that_is_wrong(empty_home: Home) -> None:
+    thought = "Okay, the user asks whether"
+    with OllamaServer(lambda messages: Spoken("", thinking=thought, done_reason="length"), ["thinker:1b"]) as server:
+        expert = OllamaExpert(ExpertSpec("thinker", "ollama", "thinker:1b", host=server.url), AskOptions())
+        with Store.open(empty_home.store) as store:
+            record(store, "thoughts", make_questions(6), {"thinker": [expert]})
+        expert.close()
+    app = opened(NOBODY)
+    assert not app.exception
+    assert "All 24 replies of thinker were cut while it was still thinking: give it more tokens" in words(app)
+    assert table_with(app, "Why").to_dict("records") == [
+        {"Expert": "thinker", "Why": "cut while it was still thinking", "Replies": 24, "Of": 24}
+    ]
+
+
+def test_the_models_of_a_server_are_listed_and_those_that_answer_no_questions_are_not_offered(empty_home: Home) -> None:
+    with OllamaServer(lambda messages: "yes", ["tiny:latest", "nomic-embed-text:latest", "huge:480b-cloud"]) as server:
+        server.described["nomic-embed-text:latest"] = {"capabilities": ["embedding"]}
+        app = opened(server.url, experts_source="ollama")
+        assert not app.exception
+        listed = table_with(app, "Quantisation").set_index("Model")
+        assert listed["Parameters"]["tiny:latest"] == "0.1 billion" and listed["Quantisation"]["tiny:latest"] == "Q4_0"
+        assert "answers no questions" in listed["Remark"]["nomic-embed-text:latest"]
+        assert "on other computers" in listed["Remark"]["huge:480b-cloud"]
+        (choice,) = [box for box in app.multiselect if box.key == "experts_ollama_models"]
+        assert choice.options == ["tiny:latest"]
+        choice.set_value(["tiny:latest"])
+        app.run()
+        assert table_with(app, "State")["State"].tolist() == ["● ready"]
+
+
+def test_a_server_that_cannot_be_asked_for_its_models_is_one_sentence_and_names_may_be_typed(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="openai", experts_openai_host=NOBODY, experts_openai_models=["mine"])
+    assert not app.exception and not app.error
+    assert any("Nothing answers at" in warning.value for warning in app.warning)
+    assert table_with(app, "State")["Expert"].tolist() == ["mine"]
 
 
 def test_a_host_on_another_computer_is_refused(empty_home: Home) -> None:
