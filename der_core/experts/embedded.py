@@ -31,9 +31,10 @@ from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import BadReply, ExpertError, HostUnreachable, ModelMissing, ServerFault
 from der_core.experts.openai_compatible import ChatEndpoint, chat_request
 from der_core.experts.parsing import stop_sequences
+from der_core.experts.presets import known_params
 from der_core.experts.prompts import build_messages
-from der_core.experts.protocol import Backend, ExpertHealth, Messages, Request
-from der_core.experts.weights import check_pieces, weights_file, weights_known_at
+from der_core.experts.protocol import Backend, ExpertHealth, ListedModel, Messages, Request
+from der_core.experts.weights import check_pieces, installed_weights, weights_file, weights_known_at
 from der_core.records import Label, Question, Reply
 
 PLAIN_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}Answer:"
@@ -517,4 +518,8 @@ BACKEND = Backend(
     open=EmbeddedExpert,
     check=lambda spec, options: check_embedded(spec),
     models_are_files=True,
+    list_models=lambda host, options: [
+        ListedModel(weights.file_name, params_billions=known_params(weights.name), digest=f"sha256:{weights.sha256}")
+        for weights in installed_weights()
+    ],
 )

@@ -20,7 +20,7 @@ from typing import get_args
 from der_core.config import ExpertSpec, Style
 from der_core.errors import SettingsError
 from der_core.experts.backends import BACKENDS
-from der_core.experts.ollama_names import is_ollama_name, short_ollama_name
+from der_core.experts.ollama_names import short_ollama_name
 from der_core.experts.presets import known_params
 from der_core.experts.protocol import Backend
 
@@ -74,8 +74,8 @@ def take_apart(text: str) -> Written:
         raise SettingsError(
             f"{_shown(text)} names no model; write MODEL, openai:MODEL or gguf:/path/file.gguf, with @reason behind it if you like."
         )
-    if not marked:
-        _check_unmarked(text, model)
+    if not backend.is_model_name(model):
+        raise SettingsError(_no_model(text, model, backend))
     return Written(name, backend, model, style, held)
 
 
@@ -106,16 +106,12 @@ def _without_name(text: str) -> tuple[str, str]:
     return name, rest.strip()
 
 
-def _check_unmarked(text: str, model: str) -> None:
-    """Refuse what Ollama could not call a model, and say what was probably meant."""
-    if is_ollama_name(model):
-        return
+def _no_model(text: str, model: str, backend: Backend) -> str:
+    """Why this is no model, and what was probably meant."""
     bare, at, last = model.rpartition("@")
-    if at and is_ollama_name(bare):
-        raise SettingsError(f"{_shown(text)}: unknown answering style {_shown(last)}; {nearest(last, STYLES)}.")
-    raise SettingsError(
-        f"{_shown(text)} is no name of a model; write MODEL as Ollama lists it, openai:MODEL, gguf:/path/file.gguf, or NAME= before one of them."
-    )
+    if at and backend.is_model_name(bare):
+        return f"{_shown(text)}: unknown answering style {_shown(last)}; {nearest(last, STYLES)}."
+    return f"{_shown(text)} is no name of a model; write MODEL as Ollama lists it, openai:MODEL, gguf:/path/file.gguf, or NAME= before one of them."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -25,7 +25,8 @@ from der_core.experts.cut_prompts import TokenRate, is_cut, is_short
 from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
 from der_core.experts.ollama_manner import Manner
-from der_core.experts.ollama_names import canonical_ollama_name, default_ollama_host, same_ollama_model
+from der_core.experts.ollama_models import list_ollama_models
+from der_core.experts.ollama_names import canonical_ollama_name, default_ollama_host, is_ollama_name, same_ollama_model
 from der_core.experts.ollama_replies import ChatReply, ModelEntry, ModelList, ShownModel, read_as, read_chat, seconds, token_choices
 from der_core.experts.parsing import stop_sequences
 from der_core.experts.patience import Sleep, with_patience
@@ -299,4 +300,6 @@ BACKEND = Backend(
     default_host=default_ollama_host,
     fetch_command=_pull,
     canonical_model=canonical_ollama_name,
+    is_model_name=is_ollama_name,
+    list_models=list_ollama_models,
 )

@@ -353,4 +353,5 @@ BACKEND = Backend(
     open=OpenAICompatibleExpert,
     check=check_openai,
     default_host=lambda allow_remote: DEFAULT_HOST,
+    list_models=list_models,
 )

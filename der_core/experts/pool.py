@@ -10,6 +10,7 @@ from pathlib import Path
 from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
 from der_core.experts.backends import BACKENDS
+from der_core.experts.experts_file import SUFFIX, read_experts_file
 from der_core.experts.grammar import ending, take_apart, without_ending
 from der_core.experts.presets import INSTALLED, PRESETS, installed_pool
 
@@ -22,17 +23,32 @@ class Named:
     is_own_name: bool
 
 
-def parse_experts(texts: Iterable[str], host: str | None = None, models: Path | None = None) -> list[ExpertSpec]:
-    """Read a list of experts and presets, in order, in the grammar of `der_core.experts.grammar`.
+def parse_experts(
+    texts: Iterable[str], host: str | None = None, models: Path | None = None, *, read_files: bool = False
+) -> list[ExpertSpec]:
+    """Read a list of experts, presets and experts files, in order, in the grammar of `der_core.experts.grammar`.
 
     small, paper and installed stand for all experts of the preset, and take @style and +held. Experts called after
     their model that would share a name are numbered; names that somebody chose stay, and must differ. An expert
     written twice is an error, because nothing tells the two apart. `host` is the address of those that need one.
-    `models` is the folder in which installed files that come in pieces are joined when needed; without it, `installed` is an error.
+    `models` is the folder in which installed files that come in pieces are joined when needed; without it, `installed` is an error. FILE.toml is an experts file where `read_files` allows it: texts that come over
+    a network must not choose what is read here. Its experts keep the names they have there, and their addresses.
     """
-    named = [found for text in texts for found in _read(text, host, models)]
+    named = [found for text in texts for found in (_of_file(text, host, read_files) or _read(text, host, models))]
     _refuse_twins(named)
     return _uniquely_named(named)
+
+
+def _of_file(text: str, host: str | None, read_files: bool) -> list[Named]:
+    """The experts of a file, under the names they have there; none where `text` names no file."""
+    if not without_ending(text.strip())[0].lower().endswith(SUFFIX):
+        return []
+    if not read_files:
+        raise SettingsError("An experts file cannot be named here; upload it, or write its experts one by one.")
+    return [
+        Named(spec if spec.host or not BACKENDS[spec.backend].needs_address else replace(spec, host=host), True)
+        for spec in read_experts_file(Path(text.strip()))
+    ]
 
 
 def _read(text: str, host: str | None, models: Path | None) -> list[Named]:

@@ -110,7 +110,7 @@ class Backend:
     address used where none is told, and raises DerError where it cannot be used or is on another computer and those
     are not allowed; None: its experts have no address. `models_are_files` tells that a model is a file of this machine; `fetch_command` gives
     the command that brings a missing model, "" where there is none. `canonical_model` gives names that mean one model
-    one spelling.
+    one spelling, `is_model_name` whether a model could be called so. `list_models` tells what there is at an address ("" where it needs none), and raises ExpertError.
     """
 
     name: str
@@ -123,6 +123,8 @@ class Backend:
     models_are_files: bool = False
     fetch_command: Callable[[str], str] = lambda model: ""
     canonical_model: Callable[[str], str] = str
+    is_model_name: Callable[[str], bool] = bool
+    list_models: Callable[[str, AskOptions], Sequence[ListedModel]] = lambda host, options: ()
 
     @property
     def needs_address(self) -> bool:
