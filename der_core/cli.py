@@ -16,7 +16,6 @@ from der_core.commands.terminal import complain
 from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
-DEFAULT_HOST = "http://localhost:11434"
 DEFAULT_STORE = "der_home/recordings.sqlite"
 DEFAULT_MODELS = "der_home/models"
 COMMANDS = {
@@ -91,12 +90,20 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
         nargs="+",
         default=list(default),
         metavar="EXPERT",
-        help="a preset (paper, small, installed), Ollama models, openai:MODEL or gguf:FILE; append @reason for an expert that reasons first",
+        help="presets (paper, small, installed), experts files (.toml), Ollama models, openai:MODEL or gguf:FILE; "
+        "behind a model @STYLE (such as @reason) and +held (held to yes or no), before it NAME=",
     )
     group.add_argument(
         "--models", default=DEFAULT_MODELS, metavar="FOLDER", help="where installed model files that come in pieces are joined"
     )
-    group.add_argument("--host", nargs="+", default=[DEFAULT_HOST], metavar="URL", help="server address; several share the calls")
+    group.add_argument(
+        "--host",
+        nargs="+",
+        default=[],
+        metavar="URL",
+        help="server address of experts that have none of their own; several share the calls (none: OLLAMA_HOST or "
+        "http://127.0.0.1:11434 for Ollama, http://127.0.0.1:8080 for other servers)",
+    )
     group.add_argument("--allow-remote", action="store_true", help="allow hosts other than this machine")
     group.add_argument("--ollama-timeout", type=float, default=900.0, metavar="S", help="longest time of a whole call, in seconds")
     group.add_argument("--ollama-connect-timeout", type=float, default=10.0, metavar="S", help="connect timeout in seconds")

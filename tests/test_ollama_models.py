@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from der_core.config import AskOptions
+from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import BadReply, HostRefused, HostUnreachable
+from der_core.experts.ollama import OllamaExpert, check_ollama
 from der_core.experts.ollama_models import check_not_cloud, is_cloud, list_ollama_models, params_in_billions
 
 HOST = "http://127.0.0.1:11434"
@@ -110,7 +112,7 @@ def test_a_name_that_ollama_could_not_have_given_is_left_out():
     [{"size": -1}, {"size": "big"}, {"size": 2**60}, {"details": []}, {"details": {"context_length": -5}}, {"capabilities": "chat"}],
 )
 def test_what_no_server_can_mean_is_refused_in_one_line(entry):
-    with pytest.raises(BadReply, match="is not Ollama's list of models") as caught:
+    with pytest.raises(BadReply, match="is not Ollama's") as caught:
         listed([{**CHAT, **entry}])
     assert "\n" not in str(caught.value)
 
@@ -140,3 +142,25 @@ def test_a_cloud_model_needs_permission():
         check_not_cloud("gpt-oss:120b-cloud", allow_remote=False)
     check_not_cloud("gpt-oss:120b-cloud", allow_remote=True)
     check_not_cloud("tiny:1b", allow_remote=False)
+
+
+def open_at(entry: dict[str, Any], options: AskOptions = OPTIONS, **changes: object) -> OllamaExpert:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"models": [entry]}))
+    spec = ExpertSpec("tiny", "ollama", entry["model"], host=HOST)
+    return OllamaExpert(replace(spec, **changes), options, transport=transport)
+
+
+def test_an_expert_learns_its_size_from_the_server_unless_it_was_told():
+    assert open_at(CHAT).spec.params_billions == 1.5
+    assert open_at(CHAT, params_billions=0.0).spec.params_billions == 0.0
+    assert open_at({**CHAT, "details": None}).spec.params_billions is None
+
+
+@pytest.mark.parametrize("entry", [{**CHAT, "model": "big:120b-cloud"}, {**CHAT, "remote_host": "https://ollama.com:443"}])
+def test_an_expert_on_other_computers_is_not_opened_though_its_server_is_here(entry):
+    with pytest.raises(HostRefused, match="answers on other computers"):
+        open_at(entry)
+    assert open_at(entry, replace(OPTIONS, allow_remote=True)).spec.digest
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"models": [entry]}))
+    with pytest.raises(HostRefused, match="answers on other computers"):
+        check_ollama(ExpertSpec("tiny", "ollama", entry["model"], host=HOST), OPTIONS, transport)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
-from der_core.commands.settings import ask_options, expert_specs
+from der_core.commands.settings import ask_options, expert_specs, installed_files
 from der_core.commands.terminal import complain, say
-from der_core.config import End, ExpertSpec
+from der_core.config import AskOptions, End, ExpertSpec
 from der_core.errors import ExpertError
 from der_core.evaluation.experiment import usable_end
-from der_core.experts.opening import open_experts
+from der_core.experts.locating import at_addresses, locate
+from der_core.experts.opening import check_experts, open_experts
 from der_core.experts.protocol import Expert
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
@@ -33,19 +33,26 @@ def execute(arguments: argparse.Namespace) -> int:
         encoder: TextEncoder = SentenceEncoder(trained.state.encoder_id)
         if arguments.store:
             encoder = CachedEncoder(encoder, stack.enter_context(Store.open(Path(arguments.store), create=False, read_only=True)))
-        given = expert_specs(arguments) if arguments.experts else []
-        experts = stack.enter_context(open_experts(specs_for(trained, given, arguments.host[0]), ask_options(arguments)))
+        experts = stack.enter_context(open_experts(specs_for(trained, arguments), ask_options(arguments)))
         check_experts_match(trained, [expert.spec for expert in experts])
         if arguments.question:
             return answer(trained, experts, encoder, Question("typed", arguments.question, arguments.with_passage), end)
         return converse(trained, experts, encoder, end)
 
 
-def specs_for(trained: TrainedRouter, given: Sequence[ExpertSpec], host: str) -> list[ExpertSpec]:
-    """Return where to find the router's experts: by name among the given ones, else as they were recorded."""
-    by_name = {spec.name: spec for spec in given}
-    recorded = {spec.name: replace(spec, host=host) if spec.backend == "ollama" else spec for spec in trained.experts}
-    return [by_name.get(name, spec) for name, spec in recorded.items()]
+def specs_for(trained: TrainedRouter, arguments: argparse.Namespace) -> list[ExpertSpec]:
+    """Return where the router's experts are reached: where --experts says, else at --host, else at the usual place of their backend.
+
+    Of several hosts each expert is asked at the first that can answer for it.
+    """
+    given, files = expert_specs(arguments) if arguments.experts else [], installed_files(arguments)
+    options = ask_options(arguments)
+    places = [at_addresses(locate(expert, given, files), arguments.host) for expert in trained.experts]
+    return [place if not others else _first_ready([place, *others], options) for place, *others in places]
+
+
+def _first_ready(places: Sequence[ExpertSpec], options: AskOptions) -> ExpertSpec:
+    return next((place for place in places if check_experts([place], options)[0].ready), places[0])
 
 
 def converse(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEncoder, end: End) -> int:

@@ -6,12 +6,14 @@ import argparse
 
 from der_core.commands.settings import ask_options, expert_specs
 from der_core.commands.terminal import say
+from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print one line per expert; return 2 if one is not ready."""
-    healths = check_experts(expert_specs(arguments), ask_options(arguments))
+    replicas = [replica for spec in expert_specs(arguments) for replica in at_addresses(spec, arguments.host)]
+    healths = check_experts(replicas, ask_options(arguments))
     for health in healths:
         size = f"{health.size_bytes / 1e9:.2f} GB" if health.size_bytes else ""
         say(

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from der_core.commands.questions import read_and_tell
@@ -17,7 +16,8 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError
 from der_core.evaluation.provenance import recording_meta
 from der_core.evaluation.report import machine
-from der_core.experts.opening import open_experts
+from der_core.experts.locating import at_addresses
+from der_core.experts.opening import check_specs, open_expert
 from der_core.experts.protocol import Expert
 from der_core.recording.calibration import N_CALLS, calibrate, check_idle, current_load
 from der_core.recording.recorder import Progress, Summary, record
@@ -95,17 +95,14 @@ def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> 
 
 @contextmanager
 def open_replicas(specs: Sequence[ExpertSpec], hosts: Sequence[str], options: AskOptions) -> Iterator[dict[str, list[Expert]]]:
-    """Open every expert on every host; embedded experts, which have none, once."""
+    """Open every expert at every address at which it is called."""
+    check_specs(specs, options)
     with ExitStack() as stack:
         replicas: dict[str, list[Expert]] = {spec.name: [] for spec in specs}
-        for index, host in enumerate(hosts):
-            here = [
-                spec if spec.backend == "embedded" else replace(spec, host=host)
-                for spec in specs
-                if index == 0 or spec.backend != "embedded"
-            ]
-            for expert in stack.enter_context(open_experts(here, options)):
-                replicas[expert.spec.name].append(expert)
+        for place in (place for spec in specs for place in at_addresses(spec, hosts)):
+            expert = open_expert(place, options)
+            stack.callback(expert.close)
+            replicas[place.name].append(expert)
         yield replicas
 
 

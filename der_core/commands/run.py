@@ -16,6 +16,7 @@ from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
 from der_core.evaluation.statistics import wilson_interval
+from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts, open_experts
 from der_core.recording.questions import Splits, is_question_file, unknown_to, without_passages
 from der_core.recording.store import Store
@@ -55,7 +56,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def require_ready(arguments: argparse.Namespace) -> None:
     """Raise ModelMissing, with every line that mends it, unless all experts are ready."""
-    missing = [health.message for health in check_experts(expert_specs(arguments), ask_options(arguments)) if not health.ready]
+    replicas = [replica for spec in expert_specs(arguments) for replica in at_addresses(spec, arguments.host)]
+    missing = [health.message for health in check_experts(replicas, ask_options(arguments)) if not health.ready]
     if missing:
         raise ModelMissing("\n       ".join(dict.fromkeys(missing)))
 
@@ -122,6 +124,5 @@ def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, 
 
 def talk(arguments: argparse.Namespace, router: TrainedRouter, encoder: TextEncoder) -> None:
     """Go on with typed questions."""
-    specs = specs_for(router, expert_specs(arguments), arguments.host[0])
-    with open_experts(specs, ask_options(arguments)) as experts:
+    with open_experts(specs_for(router, arguments), ask_options(arguments)) as experts:
         converse(router, experts, encoder, usable_end(router))

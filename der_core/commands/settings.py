@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 from der_core.config import PRESETS, AskOptions, ExpertSpec, Style, TrainConfig
+from der_core.experts.locating import with_file
 from der_core.experts.pool import parse_experts
+from der_core.experts.weights import GgufFiles, installed_weights
 
 _REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
 _EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "cost_mode": "cost_mode", "no_repeat": "no_repeat", "confidence": "confidence"}
 _PPO = {"ppo_steps": "total_steps", "ppo_device": "device"}
+_AROUND_A_PATH = re.compile(rf"(--[\w-]+=|(?:[^=:/\\]+=)?gguf:)?(.*?)((?:@(?:{'|'.join(get_args(Style))}))?(?:\+held)?)", re.DOTALL)
 _TRAIN = {"fit_thresholds": "fit_thresholds", "calib_lat_samples": "calibration_samples"}
 
 
@@ -51,8 +55,14 @@ def ask_options(arguments: argparse.Namespace) -> AskOptions:
 
 
 def expert_specs(arguments: argparse.Namespace) -> list[ExpertSpec]:
-    """Return the experts asked for, at the first host."""
-    return parse_experts(arguments.experts, host=arguments.host[0], models=Path(arguments.models).resolve())
+    """Return the experts asked for, with an address where they have one of their own, and model files where they are."""
+    models = Path(arguments.models).resolve()
+    return [with_file(spec, installed_files(arguments)) for spec in parse_experts(arguments.experts, models=models, read_files=True)]
+
+
+def installed_files(arguments: argparse.Namespace) -> GgufFiles:
+    """Return the model files that came with the installation, by file name."""
+    return GgufFiles(installed_weights(), (), Path(arguments.models).resolve())
 
 
 def command_words() -> list[str]:
@@ -61,12 +71,12 @@ def command_words() -> list[str]:
 
 
 def _portable(word: str) -> str:
-    """A word without its folder where it names one; what is yet to be written counts too."""
-    scheme = "gguf:" if word.startswith("gguf:") else ""
-    bare = word.removeprefix(scheme)
-    style = next((f"@{style}" for style in get_args(Style) if bare.endswith(f"@{style}")), "")
-    place = Path(bare.removesuffix(style))
-    return f"{scheme}{place.name}{style}" if place.exists() or place.is_absolute() else word
+    """A word without its folder where it names one, whatever stands before and behind; what is yet to be written counts too."""
+    parts = _AROUND_A_PATH.fullmatch(word)
+    assert parts is not None  # every part may be empty
+    before, bare, behind = parts.groups(default="")
+    place = Path(bare)
+    return f"{before}{place.name}{behind}" if place.exists() or place.is_absolute() else word
 
 
 def _given(arguments: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:  # Any: values of different options

@@ -1,7 +1,7 @@
 """The report of a run: everything needed to repeat it, as JSON by a schema, and its tables as text.
 
 The schema lies beside this file (`report_schema.json`); `docs/metrics.md` defines the figures. The machine's
-name, the experts' addresses and the folders of their files stay out; the command line goes in as it was typed.
+name, the experts' addresses and the folders of their files stay out, of the command line as well.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, front
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
 from der_core.experts.backends import without_machine
+from der_core.experts.locating import without_addresses
 from der_core.recording.splits import Splits
 from der_core.recording.table import Table
 from der_core.records import Label
@@ -71,7 +72,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
     report = {
         "schema_version": SCHEMA_VERSION,
         "created_utc": run.created_utc,
-        "command": list(run.command),
+        "command": without_addresses(run.command),
         "settings": run.config.to_json(),
         "seeds": {"training": list(run.training_seeds), "evaluation": run.evaluation_seed},
         "versions": installed_versions(),

@@ -59,6 +59,21 @@ def locate(expert: ExpertSpec, given: Sequence[ExpertSpec], files: Mapping[str, 
     return replace(own, model=str(files[name]))
 
 
+def without_addresses(command: Sequence[str]) -> list[str]:
+    """Return the words of a command line with every address in them replaced by "URL"."""
+    words, after_host = [], False
+    for word in command:
+        option, equals, _ = word.partition("=")
+        is_option = option.startswith("--")
+        is_host = is_option and len(option) > len("--h") and "--host".startswith(option)
+        if is_host and equals:
+            words.append(f"{option}=URL")
+        else:
+            words.append("URL" if (after_host and not is_option) or "://" in word else word)
+        after_host = is_host or (after_host and not is_option)
+    return words
+
+
 def _asks_alike(spec: ExpertSpec, expert: ExpertSpec) -> bool:
     if (spec.backend, spec.style, spec.held) != (expert.backend, expert.style, expert.held) or spec.backend not in BACKENDS:
         return False

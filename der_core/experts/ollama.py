@@ -25,7 +25,7 @@ from der_core.experts.cut_prompts import TokenRate, is_cut, is_short
 from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
 from der_core.experts.ollama_manner import Manner
-from der_core.experts.ollama_models import list_ollama_models
+from der_core.experts.ollama_models import check_not_cloud, described, list_ollama_models
 from der_core.experts.ollama_names import canonical_ollama_name, default_ollama_host, is_ollama_name, same_ollama_model
 from der_core.experts.ollama_replies import ChatReply, ModelEntry, ModelList, ShownModel, read_as, read_chat, seconds, token_choices
 from der_core.experts.parsing import stop_sequences
@@ -63,7 +63,9 @@ class OllamaExpert:
         self._manner = Manner()
         self._rate = TokenRate()
         try:
-            self._spec = replace(spec, digest=_digest(with_patience(self._server.listed, options, sleep)))
+            listed = with_patience(self._server.listed, options, sleep)
+            params = described(listed).params_billions if spec.params_billions is None else spec.params_billions
+            self._spec = replace(spec, digest=_digest(listed), params_billions=params)
             may_stop = spec.style == "reason" and with_patience(self._server.is_plain, options, sleep)
         except ExpertError:
             self._server.close()
@@ -169,6 +171,7 @@ class _Server:
     def __init__(self, host: str, model: str, options: AskOptions, transport: httpx.BaseTransport | None) -> None:
         self.host = host
         self.model = model
+        self._allow_remote = options.allow_remote
         self._client = open_client(host, options, transport=transport)
 
     def chat(self, body: Mapping[str, object]) -> tuple[ChatReply, float]:
@@ -178,13 +181,15 @@ class _Server:
         return read_chat(told, self.host), time.perf_counter() - start_s
 
     def listed(self) -> ModelEntry:
-        """The model's entry in the list of models; raises ModelMissing where it is not in it."""
+        """The model's entry in the list of models; raises ModelMissing where it is not in it, HostRefused where it answers elsewhere."""
+        check_not_cloud(self.model, self._allow_remote)
         try:
             found = self._entry("/api/tags")
         except StatusFault as fault:
             raise self.explained(fault) from fault
         if found is None:
             raise self._missing()
+        check_not_cloud(self.model, self._allow_remote, found.remote_host, found.remote_model)
         return found
 
     def window(self, asked: int) -> int:
@@ -216,7 +221,7 @@ class _Server:
 
     def _entry(self, path: str) -> ModelEntry | None:
         models = read_as(ModelList, self._send("GET", path), self.host).models
-        return next((entry for entry in models if same_ollama_model(entry.model or entry.name or "", self.model)), None)
+        return next((entry for entry in models if same_ollama_model(entry.id, self.model)), None)
 
     def _shown(self) -> ShownModel:
         return read_as(ShownModel, self._send("POST", "/api/show", {"model": self.model}), self.host)

@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import httpx
-from pydantic import Field
 
 from der_core.config import AskOptions
 from der_core.errors import ExpertError, HostRefused
-from der_core.experts.edge import FromServer, Text, read_as
 from der_core.experts.hosts import check_host
 from der_core.experts.ollama_names import canonical_ollama_name, is_ollama_name
+from der_core.experts.ollama_replies import Details, ModelEntry, ModelList, ShownModel, read_as
 from der_core.experts.patience import with_patience
 from der_core.experts.protocol import ListedModel
 from der_core.experts.wire import one_line, open_client, wire_errors
@@ -26,61 +25,11 @@ from der_core.experts.wire import one_line, open_client, wire_errors
 MOST_SHOWN = 200
 """So many models at most are asked about one by one."""
 
-_PROTOCOL = "Ollama's list of models"
 _START_HINT = "start Ollama with `ollama serve`, or correct the host"
 _PARAMETERS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMBT])", re.IGNORECASE)
 _BILLIONS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
 _EMBEDDING_FAMILIES = re.compile("bert|embed", re.IGNORECASE)
 _UNKNOWN_QUANTISATION = "unknown"
-
-_Tokens = Annotated[int, Field(ge=0, le=1 << 31)]
-
-
-class Details(FromServer):
-    """What a model file says of itself."""
-
-    family: Text | None = None
-    families: list[Text] | None = None
-    parameter_size: Text | None = None
-    quantization_level: Text | None = None
-    context_length: _Tokens | None = None
-
-
-class Tag(FromServer):
-    """One entry of `/api/tags`."""
-
-    name: Text | None = None
-    model: Text | None = None
-    digest: Text | None = None
-    size: Annotated[int, Field(ge=0, le=1 << 50)] | None = None
-    details: Details | None = None
-    capabilities: list[Text] | None = None
-    remote_host: Text | None = None
-    remote_model: Text | None = None
-
-    @property
-    def id(self) -> str:
-        """The name by which the model is asked."""
-        return self.model or self.name or ""
-
-
-class _Tags(FromServer):
-    models: list[Tag]
-
-
-class _Shown(FromServer):
-    """What `/api/show` answers, as far as it is read here."""
-
-    details: Details | None = None
-    capabilities: list[Text] | None = None
-    model_info: dict[str, Any] | None = None  # Any: JSON
-    remote_host: Text | None = None
-    remote_model: Text | None = None
-
-    def told(self, ending: str) -> int | None:
-        """The whole number of the model's information whose name ends so, such as that of its window."""
-        found = (value for name, value in (self.model_info or {}).items() if name.endswith(ending))
-        return next((value for value in found if type(value) is int and 0 < value < 1 << 53), None)
 
 
 def list_ollama_models(host: str, options: AskOptions, transport: httpx.BaseTransport | None = None) -> list[ListedModel]:
@@ -91,25 +40,27 @@ def list_ollama_models(host: str, options: AskOptions, transport: httpx.BaseTran
     address = check_host(host, options.allow_remote)
     with open_client(address, options, transport=transport) as client:
         listing = with_patience(lambda: _answer(client, address, "GET", "/api/tags"), replace(options, retries=0))
-        tags = [tag for tag in read_as(_Tags, listing, address, _PROTOCOL).models if is_ollama_name(tag.id)]
-        return [described(tag, _shown(client, address, tag) if place < MOST_SHOWN else None) for place, tag in enumerate(tags)]
+        entries = [entry for entry in read_as(ModelList, listing, address).models if is_ollama_name(entry.id)]
+        return [described(entry, _shown(client, address, entry) if place < MOST_SHOWN else None) for place, entry in enumerate(entries)]
 
 
-def described(tag: Tag, shown: _Shown | None = None) -> ListedModel:
-    """What Ollama says of a model, in our words."""
-    details, more = tag.details or Details(), (shown.details if shown else None) or Details()
-    count = shown.told("general.parameter_count") if shown else None
+def described(entry: ModelEntry, shown: ShownModel | None = None) -> ListedModel:
+    """What Ollama says of a model, in our words: in its list, and where it was asked about that one."""
+    details, shown = entry.details or Details(), shown or ShownModel()
+    more = shown.details or Details()
     quantisation = details.quantization_level or more.quantization_level or ""
-    kind, note = _kind(tag, shown)
+    kind, note = _kind(entry, shown)
     return ListedModel(
-        id=tag.id,
-        size_bytes=tag.size or None,
+        id=entry.id,
+        size_bytes=int(entry.size) if entry.size else None,
         quantisation="" if quantisation == _UNKNOWN_QUANTISATION else one_line(quantisation)[:40],
-        context_tokens=details.context_length or (shown.told(".context_length") if shown else None) or None,
-        params_billions=count / 1e9 if count else params_in_billions(details.parameter_size or more.parameter_size),
+        context_tokens=details.context_length or shown.trained_window,
+        params_billions=shown.n_parameters / 1e9
+        if shown.n_parameters
+        else params_in_billions(details.parameter_size or more.parameter_size),
         kind=kind,
         note=note,
-        digest=f"sha256:{tag.digest}" if tag.digest and ":" not in tag.digest else tag.digest or "",
+        digest=f"sha256:{entry.digest}" if entry.digest and ":" not in entry.digest else entry.digest or "",
     )
 
 
@@ -131,12 +82,12 @@ def check_not_cloud(model: str, allow_remote: bool, remote_host: str | None = No
         raise HostRefused(f"{model} {_cloud_words(remote_host)}; choose another model, or allow remote hosts.")
 
 
-def _kind(tag: Tag, shown: _Shown | None) -> tuple[Literal["chat", "embedding", "cloud"], str]:
-    remote_host = tag.remote_host or (shown.remote_host if shown else None)
-    if is_cloud(tag.id, remote_host, tag.remote_model or (shown.remote_model if shown else None)):
+def _kind(entry: ModelEntry, shown: ShownModel) -> tuple[Literal["chat", "embedding", "cloud"], str]:
+    remote_host = entry.remote_host or shown.remote_host
+    if is_cloud(entry.id, remote_host, entry.remote_model or shown.remote_model):
         return "cloud", f"It {_cloud_words(remote_host)}."
-    capabilities: Sequence[str] | None = tag.capabilities or (shown.capabilities if shown else None)
-    families = " ".join([*((tag.details and tag.details.families) or []), (tag.details and tag.details.family) or ""])
+    capabilities, details = entry.capabilities or shown.capabilities, entry.details or Details()
+    families = " ".join([*(details.families or []), details.family or ""])
     answers = "completion" in capabilities if capabilities else _EMBEDDING_FAMILIES.search(families) is None
     if answers:
         return "chat", ""
@@ -148,12 +99,12 @@ def _cloud_words(remote_host: str | None) -> str:
     return f"answers on other computers ({one_line(remote_host or 'ollama.com')[:80]}), not where Ollama runs: questions would leave it"
 
 
-def _shown(client: httpx.Client, host: str, tag: Tag) -> _Shown | None:
+def _shown(client: httpx.Client, host: str, entry: ModelEntry) -> ShownModel | None:
     """What is told of one model where the list leaves something out; None where nothing is missing or to be had."""
-    if tag.capabilities and tag.details and tag.details.context_length:
+    if entry.capabilities and entry.details and entry.details.context_length:
         return None
     with suppress(ExpertError):
-        return read_as(_Shown, _answer(client, host, "POST", "/api/show", {"model": tag.id}), host, _PROTOCOL)
+        return read_as(ShownModel, _answer(client, host, "POST", "/api/show", {"model": entry.id}), host)
     return None
 
 

@@ -9,12 +9,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from der_core.errors import BadReply
+from der_core.experts.edge import Text
 from der_core.experts.parsing import TokenChoice
 
 _NANOSECONDS_PER_S = 1e9
 
 Read = TypeVar("Read", bound=BaseModel)
 Nanoseconds = Annotated[float, Field(allow_inf_nan=False)]
+Tokens = Annotated[int, Field(ge=0, le=1 << 31)]
 
 
 class _Strict(BaseModel):
@@ -44,14 +46,33 @@ class ChatReply(_Strict):
     eval_duration: Nanoseconds | None = None
 
 
+class Details(_Strict):
+    """What a model file says of itself."""
+
+    family: Text | None = None
+    families: list[Text] | None = None
+    parameter_size: Text | None = None
+    quantization_level: Text | None = None
+    context_length: Tokens | None = None
+
+
 class ModelEntry(_Strict):
     """One entry of `/api/tags` or `/api/ps`."""
 
-    model: str | None = None
-    name: str | None = None
-    digest: str | None = None
-    size: float | None = None
+    model: Text | None = None
+    name: Text | None = None
+    digest: Text | None = None
+    size: Annotated[float, Field(ge=0, le=1 << 50)] | None = None
     context_length: int | None = None
+    details: Details | None = None
+    capabilities: list[Text] | None = None
+    remote_host: Text | None = None
+    remote_model: Text | None = None
+
+    @property
+    def id(self) -> str:
+        """The name by which the model is asked."""
+        return self.model or self.name or ""
 
 
 class ModelList(_Strict):
@@ -64,14 +85,25 @@ class ShownModel(_Strict):
     """What `/api/show` answers, as far as it is read here."""
 
     template: str | None = None
-    capabilities: list[str] | None = None
+    capabilities: list[Text] | None = None
+    details: Details | None = None
     model_info: dict[str, Any] | None = None  # Any: JSON
+    remote_host: Text | None = None
+    remote_model: Text | None = None
 
     @property
     def trained_window(self) -> int | None:
         """The longest window that the model was trained for, in tokens."""
-        told = next((value for name, value in (self.model_info or {}).items() if name.endswith(".context_length")), None)
-        return told if isinstance(told, int) and told > 0 else None
+        return self._told(".context_length")
+
+    @property
+    def n_parameters(self) -> int | None:
+        """The number of the model's parameters."""
+        return self._told("general.parameter_count")
+
+    def _told(self, ending: str) -> int | None:
+        told = next((value for name, value in (self.model_info or {}).items() if name.endswith(ending)), None)
+        return told if type(told) is int and 0 < told < 1 << 53 else None
 
 
 class _Likely(_Strict):

@@ -121,7 +121,7 @@ class OpenAICompatibleExpert:
         self._endpoint = _endpoint(spec, options, transport, sleep)
         self._manner = Manner()
         self._is_settled = False
-        self._spec = spec if spec.digest else replace(spec, digest=self._digest(spec.model))
+        self._spec = spec if spec.digest else self._as_listed(spec)
 
     @property
     def spec(self) -> ExpertSpec:
@@ -213,15 +213,18 @@ class OpenAICompatibleExpert:
     def _reply(self, completion: Completion, wall_s: float) -> Reply:
         return reply_of(completion, wall_s, self._spec.style, self._spec.digest)
 
-    def _digest(self, model: str) -> str:
+    def _as_listed(self, spec: ExpertSpec) -> ExpertSpec:
+        """The expert with the digest of its model, and its size where only the server tells one."""
         try:
             listed = self._endpoint.models()
-            if model not in listed:
-                raise missing_model(model, self._endpoint.host, listed)
+            if spec.model not in listed:
+                raise missing_model(spec.model, self._endpoint.host, listed)
         except ExpertError:
             self._endpoint.close()
             raise
-        return reported_digest(listed[model])
+        entry = listed[spec.model]
+        params = described(spec.model, entry).params_billions if spec.params_billions is None else spec.params_billions
+        return replace(spec, digest=reported_digest(entry), params_billions=params)
 
 
 def reply_of(completion: Completion, wall_s: float, style: Style, digest: str) -> Reply:

@@ -11,7 +11,7 @@ from der_core.experts.backends import backend_of, with_address
 from der_core.experts.protocol import Expert, ExpertHealth
 from der_core.experts.sandbox import SANDBOX
 
-__all__ = ["ExpertHealth", "check_experts", "open_expert", "open_experts"]
+__all__ = ["ExpertHealth", "check_experts", "check_specs", "open_expert", "open_experts"]
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def open_experts(specs: Sequence[ExpertSpec], options: AskOptions) -> Iterator[l
     Raises SettingsError for specs that do not make sense together and ExpertError, with the next step, for the
     first expert that cannot be opened; those opened before it are closed again.
     """
-    _check_specs(specs, options)
+    check_specs(specs, options)
     with ExitStack() as stack:
         experts: list[Expert] = []
         for spec in specs:
@@ -54,7 +54,8 @@ def _health(spec: ExpertSpec, options: AskOptions) -> ExpertHealth:
         return ExpertHealth(spec, False, spec.digest, None, str(error))
 
 
-def _check_specs(specs: Sequence[ExpertSpec], options: AskOptions) -> None:
+def check_specs(specs: Sequence[ExpertSpec], options: AskOptions) -> None:
+    """Raise SettingsError for options out of range, and for two experts of one name."""
     options.check()
     names = [spec.name for spec in specs]
     twice = sorted({name for name in names if names.count(name) > 1})

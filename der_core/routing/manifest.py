@@ -16,7 +16,7 @@ import numpy as np
 
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import RouterFileError, RouterMismatch, SettingsError
-from der_core.experts.backends import backend_of
+from der_core.experts.backends import backend_of, without_machine
 from der_core.routing.cost import Prices
 from der_core.routing.process import Floats
 from der_core.routing.trained import CurvePoint, TrainedRouter
@@ -55,7 +55,7 @@ def write_manifest(router: TrainedRouter) -> bytes:
     data = {
         "schema": SCHEMA,
         "config": router.config.to_json(),
-        "experts": [asdict(spec) for spec in router.experts],
+        "experts": [asdict(without_machine(spec)) for spec in router.experts],
         "encoder": router.state.encoder_id,
         "dimension": router.state.dimension,
         "components": {name: projection.basis.shape[1] for name, projection in router.state.projections.items()},
@@ -173,7 +173,7 @@ def _read_expert(data: object) -> ExpertSpec:
         backend_of(spec)
     except SettingsError as error:
         raise RouterFileError(f"The router's experts are not valid: {error}") from error
-    return spec
+    return without_machine(spec)  # earlier versions saved addresses: whoever uses a router says where its experts are
 
 
 def _read_prices(data: object, experts: Sequence[ExpertSpec]) -> Prices:
