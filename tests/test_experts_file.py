@@ -162,3 +162,14 @@ def test_a_file_stands_among_other_experts(tmp_path: Path):
         parse_experts([str(file), "mistral=phi4"], read_files=True)
     with pytest.raises(SettingsError, match="cannot be named here"):
         parse_experts([str(file)])
+
+
+def test_the_experts_file_of_the_documentation_is_read():
+    text = (Path(__file__).resolve().parents[1] / "docs" / "servers.md").read_text(encoding="utf-8")
+    specs = read_experts_file(text.partition("```toml\n")[2].partition("```")[0])
+    assert [(spec.name, spec.backend, spec.held, spec.max_tokens, spec.key_env) for spec in specs][1:] == [
+        ("big", "openai", True, None, None),
+        ("thinker", "openai", False, 2000, None),
+        ("team", "openai", False, None, "TEAM_KEY"),
+    ]
+    assert specs[0].style == "examples" and specs[3].host == "http://127.0.0.1:4000/team-a"

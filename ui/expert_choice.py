@@ -13,6 +13,7 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError, SettingsError
 from der_core.experts import ollama
 from der_core.experts.backends import BACKENDS, models_are_files
+from der_core.experts.experts_file import read_experts_file
 from der_core.experts.hosts import check_host
 from der_core.experts.pool import parse_experts
 from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool
@@ -30,6 +31,7 @@ SOURCES = {
     "gguf": "GGUF files",
     "openai": "Your server",
     "own": "Own list",
+    "file": "Experts file",
 }
 """Where experts come from; the address holds the words on the right."""
 STYLES = {"direct": "Answers at once", "examples": "Sees four examples first", "reason": "Reasons first", "program": "Writes a program"}
@@ -46,6 +48,7 @@ _ABOUT = {
     "installed": f"Models that came with the installation and answer inside this program, without any server. {_SMALL}",
     "gguf": "Model files that run inside this program, without any server.",
     "openai": "The models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol. Tick those that should answer.",
+    "file": "A TOML file with each expert's model, address, style and limits; docs/servers.md shows one. A key is named by its environment variable.",
     "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples.",
 }
 
@@ -110,6 +113,8 @@ def _chosen(source: str) -> list[ExpertSpec]:
         return _from_installed()
     if source == "gguf":
         return _from_files(gguf_files())
+    if source == "file":
+        return _from_experts_file()
     if source in ("ollama", "openai"):
         return _from_server(BACKENDS[source])
     if source == "own":
@@ -118,6 +123,22 @@ def _chosen(source: str) -> list[ExpertSpec]:
         return read_list(names, gguf_files(), {name: _host(backend) for name, backend in BACKENDS.items() if backend.needs_address})
     names = [spec.model for spec in PRESETS[source]]
     return read_list(_styled(names), {}, {"ollama": _host(ollama.BACKEND)})
+
+
+def _from_experts_file() -> list[ExpertSpec]:
+    """The experts of an uploaded file, kept while the tab is open; a model file is one of those that are here, by its name."""
+    uploaded = st.file_uploader("Experts file", type=["toml"], key="experts_file", max_upload_size=1)
+    if uploaded is not None:
+        try:
+            st.session_state["experts_file_text"] = uploaded.getvalue().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{uploaded.name} is not UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    text = st.session_state.get("experts_file_text")
+    if not text:
+        return []
+    files = gguf_files()
+    specs = read_experts_file(text)
+    return [replace(spec, model=str(_file(Path(spec.model).name, files))) if models_are_files(spec) else spec for spec in specs]
 
 
 def _from_server(backend: Backend) -> list[ExpertSpec]:

@@ -180,6 +180,25 @@ def test_the_models_of_a_server_are_listed_and_those_that_answer_no_questions_ar
         assert table_with(app, "State")["State"].tolist() == ["● ready"]
 
 
+def test_an_experts_file_brings_models_of_two_servers(empty_home: Home) -> None:
+    with OllamaServer(lambda messages: "yes", ["tiny:latest"]) as one, OllamaServer(lambda messages: "no", ["other:1b"]) as two:
+        text = "\n".join(
+            f'[[experts]]\nname = "{name}"\nmodel = "{model}"\nhost = "{server.url}"\n'
+            for name, model, server in (("first", "tiny", one), ("second", "other:1b@examples", two))
+        )
+        app = opened(NOBODY, experts_source="file", experts_file_text=text)
+        assert not app.exception and not app.error
+        table = table_with(app, "State")
+        assert table["Expert"].tolist() == ["first", "second"] and table["State"].tolist() == ["● ready"] * 2
+        assert table["Where"].tolist() == [one.url, two.url]
+
+
+def test_an_experts_file_with_a_field_that_nobody_knows_is_one_sentence(empty_home: Home) -> None:
+    app = opened(NOBODY, experts_source="file", experts_file_text='[[experts]]\nmodel = "tiny"\nhots = "http://127.0.0.1:1"\n')
+    assert not app.exception
+    assert len(app.error) == 1 and "hots" in app.error[0].value and "host" in app.error[0].value
+
+
 def test_a_server_that_cannot_be_asked_for_its_models_is_one_sentence_and_names_may_be_typed(empty_home: Home) -> None:
     app = opened(NOBODY, experts_source="openai", experts_openai_host=NOBODY, experts_openai_models=["mine"])
     assert not app.exception and not app.error
