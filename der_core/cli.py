@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
-from der_core.commands.terminal import complain
+from der_core.commands.terminal import complain, prepare_output
 from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
@@ -32,6 +32,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 2 for an error said in one line, 130 for an interrupt."""
+    prepare_output()
     arguments = build_parser().parse_args(_hyphenate(argv))
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     command = importlib.import_module(f"der_core.commands.{arguments.command}")

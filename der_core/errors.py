@@ -18,7 +18,7 @@
       x SettingsError           settings that contradict one another or lie out of range
       x RouterFileError         a saved router cannot be loaded
         + RouterMismatch        it can, but it was trained for something else
-      x ReportError             a report does not follow its schema
+      x ReportError             a report does not follow its schema, or cannot be written
       x JobBusy                 a job of that kind is already running
       x TrainingEnded           the process of a training ended in the middle of it
 
@@ -104,7 +104,7 @@ class RouterMismatch(RouterFileError):
 
 
 class ReportError(DerError):
-    """A report does not follow its schema."""
+    """A report does not follow its schema, or cannot be written."""
 
 
 class JobBusy(DerError):

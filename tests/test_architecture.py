@@ -30,6 +30,7 @@ ONLY = {
     "xllamacpp": {"der_core/experts/embedded.py", "der_core/experts/llama_process.py"},
     "ollama": {"der_core/experts/ollama.py"},
     "pydantic_monty": {"der_core/experts/sandbox.py"},
+    "httpx2": {"der_core/recording/hub.py"},
 }
 HEAVY = ("torch", "stable_baselines3", "sentence_transformers", "transformers", "datasets", "xllamacpp", "ollama", "pydantic_monty")
 SOURCES = [

@@ -15,6 +15,7 @@ from der_core.commands.settings import command_words
 from der_core.commands.terminal import say
 from der_core.commands.train import load_parts
 from der_core.config import DEPLOYABLE, TrainConfig
+from der_core.errors import ReportError
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import RunStore
@@ -52,7 +53,7 @@ def pool_of(arguments: argparse.Namespace, router: TrainedRouter | None) -> tupl
 def evaluate_one(
     arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder, name: str
 ) -> Evaluation:
-    """Evaluate one router and show its table, traces and headline; write the report, and the run called `name` if wanted."""
+    """Evaluate one router; write the report, and the run called `name` if wanted, then show table, traces and headline."""
     config = router.config if router else DEPLOYABLE
     if router and not router.validation_question_ids:
         say(
@@ -60,12 +61,17 @@ def evaluate_one(
         )
     evaluation = evaluate(parts, router, config, encoder)
     document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
-    show_evaluation(evaluation, document, markdown=arguments.markdown)
-    if arguments.save_report:
-        write_report(document, Path(arguments.save_report))
-    if arguments.save_runs and router:
-        run = RunStore(Path(arguments.save_runs)).save(router, document, name.replace("-", " "))
-        say(f"Kept as run {run.id} in {arguments.save_runs}")
+    written = []
+    try:
+        if arguments.save_report:
+            written.append(write_report(document, Path(arguments.save_report)))
+        if arguments.save_runs and router:
+            run = RunStore(Path(arguments.save_runs)).save(router, document, name.replace("-", " "))
+            written.append(f"Kept as run {run.id} in {arguments.save_runs}")
+    finally:
+        show_evaluation(evaluation, document, markdown=arguments.markdown)
+    for line in written:
+        say(line)
     return evaluation
 
 
@@ -84,18 +90,22 @@ def show_traces(document: Json) -> None:
         say(f"\n== routes of {traces['router']} ==")
     for trace in traces["questions"]:
         mark = "right" if trace["correct"] else "wrong"
-        say(f"\n[{trace['id']}] {trace['question']}\n    answer {trace['answer']}, gold {trace['gold']}: {mark}; {trace['stop_reason']}")
+        question = " ".join(f"[{trace['id']}] {trace['question']}".split())
+        say(f"\n{question}\n    answer {trace['answer']}, gold {trace['gold']}: {mark}; {trace['stop_reason']}")
         for number, step in enumerate(trace["steps"], start=1):
             p_yes = "" if step["p_yes"] is None else f", P(yes) {step['p_yes']:.2f}"
             after = "" if step["previous_label"] == "none" else f" after {step['previous_label']}"
             say(f"    {number}. {step['expert']}{after}: {step['label']}{p_yes}, {step['seconds']:.2f} s, cost {step['cost']:.2f}")
 
 
-def write_report(document: Json, path: Path) -> None:
-    """Write a report as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    say(f"Wrote {path}")
+def write_report(document: Json, path: Path) -> str:
+    """Write a report as JSON; return the line that says so, ReportError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"The report could not be written to {path} ({error.strerror}); name another file with --save-report.") from error
+    return f"Wrote {path}"
 
 
 def spread(evaluations: Sequence[Evaluation]) -> str:

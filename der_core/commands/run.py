@@ -115,11 +115,16 @@ def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConf
 
 
 def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter) -> None:
-    """Print the results and write the report."""
+    """Write the report, then print the results."""
     document = report(evaluation, table, router.config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
-    show_evaluation(evaluation, document)
-    if arguments.save_report:
-        write_report(document, Path(arguments.save_report))
+    written = ""
+    try:
+        if arguments.save_report:
+            written = write_report(document, Path(arguments.save_report))
+    finally:
+        show_evaluation(evaluation, document)
+    if written:
+        say(written)
 
 
 def talk(arguments: argparse.Namespace, router: TrainedRouter, encoder: TextEncoder) -> None:

@@ -1,8 +1,12 @@
-"""The only place that prints: lines, progress and tables for the terminal."""
+"""The only place that prints: lines, progress and tables for the terminal.
+
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,14 +15,30 @@ from typing import Any, TextIO
 from der_core.foreign import harmless, in_one_line
 
 
+def prepare_output() -> None:
+    """Let the standard streams replace letters that their encoding lacks: a pipe of Windows may know 200 of them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def say(text: str = "") -> None:
     """Print one line (or paragraph) to standard output; what could steer the terminal is spelled out."""
-    print(harmless(text), flush=True)
+    _print(f"{harmless(text)}\n", sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print one line to standard error; what could steer the terminal is spelled out."""
-    print(harmless(text), file=sys.stderr, flush=True)
+    _print(f"{harmless(text)}\n", sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone (`| head`); the work is still wanted, and so are the files that it writes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say_json(title: str, data: Any) -> None:  # Any: a JSON value
@@ -63,7 +83,7 @@ class ProgressBar:
         line = (
             f"{self._title} [{'#' * filled}{'.' * (24 - filled)}] {share:4.0%} {done:g}/{total:g}, {duration(eta_s)} left {note}".rstrip()
         )
-        print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", file=self._stream, flush=True)
+        _print(f"\r\x1b[K{line}" if self._live else f"{line}\n", self._stream)
 
     def count(self, done: int, total: int) -> None:
         """Show how much of the work is done."""
@@ -72,10 +92,10 @@ class ProgressBar:
     def interrupt(self) -> None:
         """Clear the line, so that something else can be printed; the next step draws it again."""
         if self._live:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            _print("\r\x1b[K", self._stream)
         self._shown = None
 
     def close(self) -> None:
         """End the line."""
         if self._live and self._shown is not None:
-            print(file=self._stream, flush=True)
+            _print("\n", self._stream)

