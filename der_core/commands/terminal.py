@@ -1,6 +1,4 @@
-"""The only place that prints: lines, progress and tables for the terminal.
-
-"""
+"""The only place that prints: lines, progress and tables for the terminal."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ from der_core.experts.parsing import was_cut
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.protocol import Backend, ExpertHealth, ListedModel, Request
 from der_core.experts.thoughts import reply_proper
-from der_core.experts.wire import StatusFault, one_line, open_client, wire_errors
+from der_core.experts.wire import StatusFault, open_client, wire_errors
+from der_core.foreign import in_one_line
 from der_core.records import Label, Question, Reply
 
 DEFAULT_HOST = "http://127.0.0.1:8080"
@@ -325,7 +326,7 @@ def _key(spec: ExpertSpec) -> str | None:
     key = os.environ.get(spec.key_env, "").strip()
     if not key:
         raise SettingsError(
-            f"The environment variable {one_line(spec.key_env)} does not hold the key of {spec.name}; set it and try again."
+            f"The environment variable {in_one_line(spec.key_env)} does not hold the key of {spec.name}; set it and try again."
         )
     return key
 

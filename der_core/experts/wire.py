@@ -25,6 +25,7 @@ import httpx
 from der_core.config import AskOptions
 from der_core.errors import BadReply, ExpertError, ExpertTimeout, HostRefused, HostUnreachable, ServerBusy, ServerFault
 from der_core.experts.network import Network
+from der_core.foreign import in_one_line
 
 LARGEST_REPLY_BYTES = 32 << 20
 """Largest reply that is read, decompressed; real ones stay below a megabyte."""
@@ -32,7 +33,6 @@ LARGEST_REPLY_BYTES = 32 << 20
 BUSY_STATUSES = frozenset({429, 502, 503, 504})
 """What a server answers while it loads a model, restarts, or has too much to do."""
 
-_LONGEST_REASON = 300
 _SECONDS = re.compile(r"\d{1,9}(\.\d*)?")
 
 
@@ -105,9 +105,9 @@ class Wire(httpx.BaseTransport):
     def _raise_status(self, response: httpx.Response, body: bytes) -> NoReturn:
         status = response.status_code
         if response.is_redirect:
-            place = one_line(response.headers.get("location", "")) or "another address"
+            place = in_one_line(response.headers.get("location", "")) or "another address"
             raise BadReply(f"{self._host} redirects to {place}; redirects are not followed, correct the host.")
-        said = one_line(_said(body).replace(self._key, "...") if self._key else _said(body)) or "no reason given"
+        said = in_one_line(_said(body).replace(self._key, "...") if self._key else _said(body)) or "no reason given"
         if status in BUSY_STATUSES:
             message = f"{self._host} is busy or still loading (HTTP {status}: {said}); try again later, or wait longer with --patience."
             raise ServerBusy(message, retry_after_s(response.headers.get("retry-after", "")))
@@ -129,7 +129,7 @@ def wire_error(error: httpx.TransportError | ConnectionError, host: str, start_h
         return ExpertTimeout(f"No complete reply from {host} in time; raise the read timeout or choose a smaller model.")
     if "CERTIFICATE" in str(error):
         return HostUnreachable(
-            f"The certificate of {host} cannot be verified ({one_line(str(error))}); correct the host or its certificate."
+            f"The certificate of {host} cannot be verified ({in_one_line(str(error))}); correct the host or its certificate."
         )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ConnectionError):
         return HostUnreachable(f"Nothing answers at {host}; {start_hint}.")
@@ -160,12 +160,6 @@ def retry_after_s(header: str, now: datetime | None = None) -> float | None:
         return None
     seconds = (date.replace(tzinfo=date.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds()
     return seconds if seconds > 0 else None
-
-
-def one_line(text: str) -> str:
-    """Text of a server as one short line that a terminal can show: no line ends, no control characters."""
-    words = " ".join(text.split())[:_LONGEST_REASON]
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
 
 
 class _Decoder(Protocol):
@@ -205,7 +199,7 @@ def _decoder(encoding: str, host: str) -> _Decoder:
         return _Plain()
     if name in ("gzip", "x-gzip", "deflate"):
         return zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip and zlib, told apart by their heads
-    raise BadReply(f"The reply from {host} is compressed in a way that was not asked for ({one_line(encoding)}); is the host right?")
+    raise BadReply(f"The reply from {host} is compressed in a way that was not asked for ({in_one_line(encoding)}); is the host right?")
 
 
 def _said(body: bytes) -> str:
@@ -229,7 +223,7 @@ def _url(host: str) -> httpx.URL:
     try:
         return httpx.URL(host)
     except httpx.InvalidURL as error:
-        raise HostRefused(f"{one_line(host)} is not an address ({error}); write it like http://127.0.0.1:11434.") from error
+        raise HostRefused(f"{in_one_line(host)} is not an address ({error}); write it like http://127.0.0.1:11434.") from error
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
