@@ -17,6 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from der_core.errors import QuestionsError
@@ -327,3 +329,39 @@ def test_a_bomb_is_refused_in_little_memory(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 30_000_000
+
+
+# --- whatever else is in a file
+
+
+def seeds(folder: Path) -> dict[str, bytes]:
+    """A sound file of each format and packing."""
+    pd.DataFrame(TEA).to_parquet(folder / "whole.parquet")
+    zipped(lines())(folder / "whole.zip")
+    plain = {
+        "q.jsonl": lines(),
+        "q.json": json.dumps({"data": TEA}).encode(),
+        "q.csv": table(";"),
+        "q.tsv": table("\t"),
+        "q.parquet": (folder / "whole.parquet").read_bytes(),
+        "q.zip": (folder / "whole.zip").read_bytes(),
+    }
+    return plain | {name: pack(lines()) for name, pack in PACKERS.items()}
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path, data: st.DataObject) -> None:
+    name, whole = data.draw(st.sampled_from(sorted(seeds(tmp_path).items())))
+    body = bytearray(whole)
+    for _ in range(data.draw(st.integers(0, 4))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    place = data.draw(st.integers(0, len(body)))
+    body[place:place] = data.draw(st.one_of(st.binary(max_size=20), st.sampled_from([b'"', b"\n", b"[[[", b"\x00", b",,,", b"\\ud83d"])))
+    path = saved(tmp_path / name, bytes(body[: data.draw(st.integers(0, len(body)))]) if data.draw(st.booleans()) else bytes(body))
+    try:
+        file = read_questions(path)
+    except QuestionsError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1_500
+    else:
+        assert file.summary.isprintable() and all(question.text and question.id for question in file.questions)

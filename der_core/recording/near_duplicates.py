@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,17 +50,17 @@ def near_duplicates(texts: tuple[str, ...]) -> tuple[int, ...]:
 
 def _items(forms: Sequence[str]) -> tuple[list[Ints], list[Ints]]:
     """The pairs of neighbouring words of each text, and its numbers; both as `_ranked` gives them."""
-    split = [form.split() or [""] for form in forms]
-    number = {word: place for place, word in enumerate(dict.fromkeys(chain.from_iterable(split)))}
-    words = np.fromiter(map(number.__getitem__, chain.from_iterable(split)), dtype=np.int64)
-    owner = np.repeat(np.arange(len(split)), [len(text) for text in split])
+    number: dict[str, int] = {}
+    numbered = [np.array([number.setdefault(word, len(number)) for word in form.split() or [""]], dtype=np.int64) for form in forms]
+    words = np.concatenate(numbered)
+    owner = np.repeat(np.arange(len(forms)), [len(text) for text in numbered])
     ends = np.append(owner[1:] != owner[:-1], True)
     alone = ends & np.insert(ends[:-1], 0, True)  # the only word of its text, which is a pair with nothing
     paired = ~ends | alone
     pairs = (words * (len(number) + 1) + np.append(words[1:], 0) + 1)[paired]
     pairs[alone[paired]] -= (np.append(words[1:], 0) + 1)[alone]
     is_number = np.array([not word.isalpha() for word in number])[words]
-    return _ranked(owner[paired], pairs, len(split)), _ranked(owner[is_number], words[is_number], len(split))
+    return _ranked(owner[paired], pairs, len(forms)), _ranked(owner[is_number], words[is_number], len(forms))
 
 
 def _ranked(owner: Ints, items: Ints, n_texts: int) -> list[Ints]:

@@ -222,7 +222,7 @@ def _parquet_rows(path: Path, limits: ReadLimits) -> Iterator[Row]:
             for values in batch.to_pylist():
                 number += 1
                 yield Row(f"{path}, row {number}", {**dict.fromkeys(names), **name_classes(values, classes)})
-    except (pyarrow.ArrowException, ValueError, OverflowError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise QuestionsError(f"{path} cannot be read as Parquet ({reason}). Save it again, or as JSON lines.") from error
 

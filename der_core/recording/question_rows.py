@@ -30,6 +30,7 @@ _ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
 _ANSWERS = {"true": Label.YES, "yes": Label.YES, "false": Label.NO, "no": Label.NO}
 _CODES = {1.0: Label.YES, 0.0: Label.NO, -1.0: None}
 _UNKNOWN = {"", "none", "null", "nan", "na", "n/a", "<na>"}
+_HALF_LETTER = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _SHOWN, _SHOWN_LETTERS = 8, 40
 """How many names of columns one line takes, and how much of each."""
@@ -174,7 +175,7 @@ def _text(values: Mapping[str, object], role: str, where: str) -> str:
     if value is not None and not isinstance(value, str) and not is_number:
         raise QuestionsError(f"{where}: {role} must be text, not {shortly(value):.60}.")
     text = "" if value is None else str(value).strip()
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF_LETTER.search(text):
         raise QuestionsError(f"{where}: {role} contains half of a character (a lone surrogate); save the file as UTF-8 again.")
     if "\x00" in text:
         raise QuestionsError(f"{where}: {role} contains a NUL character, which no text has; take it out.")

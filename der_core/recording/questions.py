@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from der_core.recording.hub import BOOLQ, hub_prefix, hub_rows, is_hub_name
 from der_core.recording.opening import FILE_LIMITS, FORMATS, ReadLimits, is_question_file, unpacked_stem
 from der_core.recording.question_files import file_rows
 from der_core.recording.question_rows import Intake, meant_role, shown_names
-from der_core.recording.splits import FRACTIONS, Splits, passage_groups, split_counts, split_questions, unknown_to
+from der_core.recording.splits import FRACTIONS, Splits, passage_groups, split_counts, split_questions, unknown_to, without_passages
 from der_core.records import Label, Question
 
 __all__ = [
@@ -142,10 +142,11 @@ def read_questions(
         raise QuestionsError(f"{source} holds no questions. Put one on each line, or choose another source.")
     if limit is not None and limit < 1:
         raise QuestionsError(f"At least one question is needed, not {limit}.")
-    every = intake.questions if with_passage else without_passages(intake.questions)
+    every = intake.questions
     drawn = every if limit is None else [every[place] for place in np.random.default_rng(seed).permutation(n_read)[:limit]]
     columns = {role: tuple(names) for role, names in intake.columns.items()}
-    return QuestionFile(str(source), tuple(drawn), n_read, columns, tuple(intake.unread), dict(intake.left_out))
+    questions = tuple(drawn if with_passage else without_passages(drawn))
+    return QuestionFile(str(source), questions, n_read, columns, tuple(intake.unread), dict(intake.left_out))
 
 
 def _taken(source: str, split: str, limits: ReadLimits) -> Intake:
@@ -172,11 +173,3 @@ def _bundled_files() -> list[Path]:
             f"The bundled questions are not at {BUNDLED_FOLDER}: run from a complete checkout, or choose --questions FILE.jsonl."
         )
     return files
-
-
-def without_passages(questions: Sequence[Question]) -> list[Question]:
-    """Return the questions without their passages, but with the groups that these make: splits keep them together all the same."""
-    return [
-        question if question.passage is None else replace(question, passage=None, passage_key=group)
-        for question, group in zip(questions, passage_groups(questions), strict=True)
-    ]

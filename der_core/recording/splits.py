@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from der_core.errors import SettingsError
 from der_core.recording.near_duplicates import near_duplicates, normal_form
@@ -93,6 +93,19 @@ def unknown_to(held_out: Sequence[Question], questions: Sequence[Question]) -> t
     groups = passage_groups([*held_out, *questions])
     tested = set(groups[: len(held_out)])
     return tuple(question for question, group in zip(questions, groups[len(held_out) :], strict=True) if group not in tested)
+
+
+def without_passages(questions: Sequence[Question]) -> list[Question]:
+    """Return the questions without their passages, but with a key by which splits keep together what these would have.
+
+    The key is that of the first passage that is nearly the same, so that questions added at the end change no earlier one.
+    """
+    passages = list(dict.fromkeys(question.passage for question in questions if question.passage is not None))
+    key_of = {passage: subject_key(passages[first]) for passage, first in zip(passages, near_duplicates(tuple(passages)), strict=True)}
+    return [
+        question if question.passage is None else replace(question, passage=None, passage_key=key_of[question.passage])
+        for question in questions
+    ]
 
 
 def _groups(questions: Sequence[Question], seed: int) -> list[list[Question]]:
