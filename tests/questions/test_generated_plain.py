@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 from generated_reading import DAYS, Rule, days, found, numbers, read, times
 
-from der_core.recording.generated import DEFAULT_SEED, generate
+from benchmarks.questions import DEFAULT_SEED, generate
 from der_core.records import Label
 
 SEEDS = (DEFAULT_SEED, *range(6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, nearby
+from benchmarks.questions.families import Family, Filling, nearby
 
 # fmt: off
 _WORDS = (

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import permutations
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, Scene
-from der_core.recording.generated.names import DAYS, TOWNS
-from der_core.recording.generated.times import clock
+from benchmarks.questions.families import Family, Filling, Scene
+from benchmarks.questions.names import DAYS, TOWNS
+from benchmarks.questions.times import clock
 
 _TITLES = ("Saltwind", "Paperboat", "Nocturne", "Longitude", "Marigold", "Undertow", "Ashgrove", "Kestrel", "Semaphore", "Tinderbox")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from generated_reading import DAYS, Rule, days, filled, found, mentioned, numbers, read, times
 
-from der_core.recording.generated import DEFAULT_SEED, generate
+from benchmarks.questions import DEFAULT_SEED, generate
 from der_core.records import Label
 
 SEEDS = (DEFAULT_SEED, *range(6))

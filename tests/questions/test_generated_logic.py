@@ -9,7 +9,7 @@ from itertools import permutations, product
 import pytest
 from generated_reading import Rule, found, read
 
-from der_core.recording.generated import DEFAULT_SEED, generate
+from benchmarks.questions import DEFAULT_SEED, generate
 from der_core.records import Label
 
 SEEDS = (DEFAULT_SEED, *range(6))

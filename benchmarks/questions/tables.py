@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, Scene, nearby
-from der_core.recording.generated.names import DAYS, PEOPLE, TOWNS
-from der_core.recording.generated.themes import THEMES, Column, Theme
+from benchmarks.questions.families import Family, Filling, Scene, nearby
+from benchmarks.questions.names import DAYS, PEOPLE, TOWNS
+from benchmarks.questions.themes import THEMES, Column, Theme
 
 MIN_WORDS, MAX_WORDS = 30, 90
 """Length of a passage. The bars between columns are left out for the lower limit and counted for the upper one."""

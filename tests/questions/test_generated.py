@@ -10,12 +10,12 @@ from random import Random
 
 import pytest
 
+from benchmarks.questions import DEFAULT_SEED, GENERATED_KINDS, generate, write
+from benchmarks.questions.families import MAX_OVERLAP, Deck, Family, Filling, overlap
 from der_core.errors import QuestionsError
-from der_core.recording.generated import DEFAULT_SEED, GENERATED_KINDS, generate, write
-from der_core.recording.generated.families import MAX_OVERLAP, Deck, Family, Filling, overlap
 from der_core.records import Label, Question
 
-ASSETS = Path(__file__).parents[1] / "assets" / "questions"
+ASSETS = Path(__file__).parents[2] / "assets" / "questions"
 COUNTS = {"timetables": 84, "tables": 84, "arithmetic": 60, "logic": 60, "words": 60, "units": 60}
 SEEDS = (DEFAULT_SEED, 1, 2024)
 

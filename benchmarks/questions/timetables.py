@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from der_core.recording.generated import classes, departures, films, openings
+from benchmarks.questions import classes, departures, films, openings
 
 SCENES = (departures.build_scene, openings.build_scene, classes.build_scene, films.build_scene)
 """All kinds of passages."""

@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 from random import Random
 
+from benchmarks.questions import arithmetic, logic, tables, timetables, units, words
+from benchmarks.questions.families import Deck, Draft
 from der_core.errors import QuestionsError
-from der_core.recording.generated import arithmetic, logic, tables, timetables, units, words
-from der_core.recording.generated.families import Deck, Draft
 from der_core.records import Label, Question
 
 DEFAULT_SEED = 7
@@ -60,11 +60,12 @@ def write(folder: Path, seed: int = DEFAULT_SEED) -> tuple[Path, ...]:
     """
     paths = tuple(folder / f"{kind}.jsonl" for kind in GENERATED_KINDS)
     for kind, path in zip(GENERATED_KINDS, paths, strict=True):
-        path.write_text("".join(_line(question) for question in generate(kind, seed)), encoding="utf-8", newline="\n")
+        path.write_text("".join(line(question) for question in generate(kind, seed)), encoding="utf-8", newline="\n")
     return paths
 
 
-def _line(question: Question) -> str:
+def line(question: Question) -> str:
+    """The question as a line of a question file."""
     passage = {} if question.passage is None else {"passage": question.passage}
     answer = question.gold == Label.YES
     record = {"id": question.id, "kind": question.kind, **passage, "question": question.text, "answer": answer}

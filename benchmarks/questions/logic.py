@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, capitalise
-from der_core.recording.generated.names import CREATURES, PEOPLE, TOWNS
+from benchmarks.questions.families import Family, Filling, capitalise
+from benchmarks.questions.names import CREATURES, PEOPLE, TOWNS
 
 _SCALES = (
     ("taller", "shorter", "tallest", "shortest", PEOPLE),

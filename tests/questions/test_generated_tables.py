@@ -7,7 +7,7 @@ import re
 import pytest
 from generated_reading import filled, found, mentioned, numbers, read
 
-from der_core.recording.generated import DEFAULT_SEED, generate
+from benchmarks.questions import DEFAULT_SEED, generate
 from der_core.records import Label
 
 SEEDS = (DEFAULT_SEED, *range(6))

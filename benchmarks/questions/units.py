@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, nearby
-from der_core.recording.generated.names import DAYS, MONTHS
-from der_core.recording.generated.times import clock
+from benchmarks.questions.families import Family, Filling, nearby
+from benchmarks.questions.names import DAYS, MONTHS
+from benchmarks.questions.times import clock
 
 _COMMON_YEAR = 2023
 """Any year without 29 February."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, Scene, nearby
-from der_core.recording.generated.names import DAYS, TOWNS
-from der_core.recording.generated.times import clock
+from benchmarks.questions.families import Family, Filling, Scene, nearby
+from benchmarks.questions.names import DAYS, TOWNS
+from benchmarks.questions.times import clock
 
 _VEHICLES = ("bus", "tram", "ferry", "train", "cable car", "coach")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from der_core.recording.generated.families import Family, Filling, nearby
-from der_core.recording.generated.names import PEOPLE
+from benchmarks.questions.families import Family, Filling, nearby
+from benchmarks.questions.names import PEOPLE
 
 _GOODS = ("pens", "mangoes", "candles", "notebooks", "lemons", "buttons", "kites", "tiles", "bowls", "bulbs", "rolls", "stamps")
 
