@@ -261,6 +261,9 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     _add_results(parser)
     parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the routers")
+    parser.add_argument(
+        "--cost-mode", choices=get_args(CostMode), default=None, help="what a call costs (none: as the router was trained, else compute)"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument(
         "--save-runs", default="", metavar="FOLDER", help="keep each router with its report as a run there, named after its file"

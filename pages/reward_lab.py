@@ -8,7 +8,7 @@ from der_core.errors import DerError
 from ui.frame import frame
 from ui.parts import notice, stop_with
 from ui.recording_choice import choose_recording, stop_unless_readable
-from ui.reward_lab import SETTINGS, lab_config, lab_figures
+from ui.reward_lab import SETTINGS, lab_config, lab_cost_note, lab_figures
 from ui.reward_lab_view import draw_by_itself, draw_curve, draw_figures, draw_preference, draw_train_link
 from ui.settings import choose_preset, some_settings
 
@@ -31,7 +31,7 @@ with stage:
     draw_preference(config)
     try:
         config.check()
-        draw_figures(lab_figures(ref, config), config.episode.t_max)
+        draw_figures(lab_figures(ref, config), config.episode.t_max, lab_cost_note(ref, config))
         draw_curve(ref, config)
     except DerError as error:
         notice(error)

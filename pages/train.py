@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from der_core.config import SPLIT_SEED, TrainConfig
+from der_core.config import DEPLOYABLE, SPLIT_SEED, CostMode, TrainConfig
 from der_core.errors import DerError
-from der_core.evaluation.experiment import Sizes, choose_splits, cut
+from der_core.evaluation.experiment import Sizes, choose_splits, cut, settle_cost
 from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
 from ui.frame import frame
@@ -32,15 +33,20 @@ def show_preference(config: TrainConfig) -> None:
     st.markdown(f"{icon} {describe_preference(*chosen)}")
 
 
-def describe_data(ref: RecordingRef, experts: Sequence[str]) -> str | None:
-    """Return in a sentence what the chosen experts' recording holds; None where it cannot be trained on, with the reason on the page."""
+def describe_data(ref: RecordingRef, experts: Sequence[str], mode: CostMode) -> str | None:
+    """Return in a sentence what the chosen experts' recording holds, and where it lacks figures for costs in `mode`.
+
+    None where it cannot be trained on, with the reason on the page.
+    """
     recorded = recorded_experts(ref)
     if not experts and recorded:
         st.warning("Choose at least one expert that the router may ask.", icon=":material/groups:")
         return None
     try:
         table = load(ref, experts)
-        counted, not_counted = part_sizes((ref, state_of(ref), *experts), table)
+        key = (ref, state_of(ref), *experts)
+        counted, not_counted = part_sizes(key, table)
+        note = cost_note(key, mode, table)
     except DerError as error:
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
@@ -49,8 +55,8 @@ def describe_data(ref: RecordingRef, experts: Sequence[str]) -> str | None:
     without = f"; {not_counted.total:,} without an answer are not counted" if not_counted.total else ""
     return (
         f"{plain(ref.title)}, {table.n_experts}{whole} experts, {table.n_questions:,} recorded questions: {counted.training:,} to learn from, "
-        f"{counted.validation:,} to choose thresholds by, {counted.test:,} held out for the comparison{without}."
-    )
+        f"{counted.validation:,} to choose thresholds by, {counted.test:,} held out for the comparison{without}. {plain(note)}"
+    ).strip()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -58,6 +64,13 @@ def part_sizes(key: Hashable, _table: Table) -> tuple[Sizes, Sizes]:
     """Return the sizes of the parts that a training on the table named `key` will use, and how many questions of each are not counted."""
     parts = cut(_table, choose_splits(_table.questions, SPLIT_SEED, None, None))
     return Sizes(parts.training.n_questions, parts.validation.n_questions, parts.test.n_questions), parts.not_counted
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def cost_note(key: Hashable, mode: CostMode, _table: Table) -> str:
+    """Return in a sentence which cost mode a training on the table named `key` takes instead of `mode`; "" where that has figures."""
+    parts = cut(_table, choose_splits(_table.questions, SPLIT_SEED, None, None))
+    return settle_cost(parts, replace(DEPLOYABLE, episode=replace(DEPLOYABLE.episode, cost_mode=mode))).note
 
 
 def choose_name(suggested: str) -> str:
@@ -97,7 +110,7 @@ n_recorded = len(recorded_experts(ref))
 is_part = 0 < len(experts) < n_recorded
 with stage:
     show_preference(config)
-    told = describe_data(ref, experts)
+    told = describe_data(ref, experts, config.episode.cost_mode)
     busy = is_training()
     name_place, button_place = st.columns([3, 2], vertical_alignment="bottom")
     with name_place:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import make_spec, make_table
+from fakes import ScriptedExpert, make_questions, make_spec, make_table, says
 from random_tables import random_table
 
 from der_core.config import CostMode
 from der_core.errors import SettingsError
-from der_core.recording.table import Table
+from der_core.recording.recorder import record
+from der_core.recording.store import Calibration, Store
+from der_core.recording.table import Table, load_table
 from der_core.records import Label, Reply
-from der_core.routing.cost import Prices, fit_prices
+from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices, fit_prices
 
 MODES: tuple[CostMode, ...] = ("latency", "compute", "tokens", "params", "wall")
 
@@ -72,23 +75,146 @@ class TestModes:
 
 
 class TestPrefixCache:
-    """Cached tokens save seconds on the server; what a reply costs must not hang on that luck."""
+    """Tokens found in the server's cache cost nothing, where the server tells of them."""
 
-    def test_recorded_cost_does_not_hang_on_cache_hits(self, table: Table) -> None:
-        lucky = replace(table, cached_tokens=table.cached_tokens.copy(), prompt_s=table.prompt_s.copy())
-        lucky.cached_tokens[:, :, Label.YES] = 19
-        lucky.prompt_s[:, :, Label.YES] = 0.001
-        for mode in ("compute", "latency", "tokens"):
-            np.testing.assert_allclose(fit_prices(lucky, mode).table_costs(lucky), fit_prices(table, mode).table_costs(table))
+    def test_only_tokens_that_were_evaluated_are_charged(self, table: Table) -> None:
+        """Of 40 prompt tokens 23 came from the cache: 17 are charged, and 2 generated ones; 22 is what a first call costs."""
+        prices = fit_prices(table, "tokens")
+        lucky = replace(table, prompt_tokens=table.prompt_tokens * 2, cached_tokens=np.full_like(table.cached_tokens, 23))
+        assert prices.charged == ("evaluated", "evaluated")
+        assert prices.table_costs(lucky)[0, 0, 0] == pytest.approx((17 + 2) / 22)
+        assert fit_prices(table, "compute").table_seconds(lucky)[0, 0, 0] == pytest.approx(17 * 0.05 / 20 + 0.05)
+
+    def test_the_whole_prompt_is_charged_where_the_cache_is_not_told_of_every_reply(self, table: Table) -> None:
+        silent = replace(table, cached_tokens=table.cached_tokens.copy())
+        silent.cached_tokens[2, 1, Label.YES] = np.nan
+        prices = fit_prices(silent, "tokens")
+        assert prices.charged == ("evaluated", "whole")
+        assert "of expert1 the whole prompt" in prices.told
+        silent.cached_tokens[:, 1] = 10
+        assert prices.table_costs(silent)[0, 1, 0] == pytest.approx(1.0), "the cache of the second expert makes no difference"
+
+    def test_what_was_not_asked_leaves_the_cache_known(self) -> None:
+        labels = np.ones((2, 1, 4), dtype=int)
+        labels[:, :, Label.INVALID] = 0
+        assert fit_prices(make_table(labels), "tokens").charged == ("evaluated",)
 
     def test_rates_count_only_tokens_that_were_processed(self, table: Table) -> None:
         half = replace(table, cached_tokens=table.prompt_tokens // 2, prompt_s=table.prompt_s / 2)
         assert fit_prices(half, "compute").prompt_rate_s == pytest.approx(fit_prices(table, "compute").prompt_rate_s)
 
+    def test_more_cached_tokens_than_the_prompt_has_are_no_price(self, table: Table) -> None:
+        prices = fit_prices(table, "tokens")
+        absurd = replace(table, cached_tokens=table.prompt_tokens + 1)
+        assert np.isnan(prices.table_costs(absurd)).all()
+        assert np.isnan(prices.reply_cost(0, replace(reply_of(table, 0, 0, 0), cached_tokens=21)))
+
     def test_one_slow_moment_does_not_move_the_rates(self, table: Table) -> None:
         slow = replace(table, prompt_s=table.prompt_s.copy())
         slow.prompt_s[0] = 9.0
         assert fit_prices(slow, "compute").prompt_rate_s == pytest.approx(fit_prices(table, "compute").prompt_rate_s)
+
+    def test_price_lists_of_earlier_versions_charge_the_whole_prompt(self, table: Table) -> None:
+        told = fit_prices(table, "tokens").to_json()
+        del told["charged"]
+        older = Prices.from_json(told)
+        lucky = replace(table, cached_tokens=np.full_like(table.cached_tokens, 19))
+        assert older.table_costs(lucky)[0, 0, 0] == pytest.approx(1.0)
+        assert older.reply_cost(0, reply_of(lucky, 0, 0, 0)) == pytest.approx(1.0)
+        assert older.told == "The whole prompt is charged, whatever the server found in its cache."
+
+
+class TestUnknown:
+    """A figure that the server does not tell is unknown: never 0, and never free."""
+
+    def without_counts(self, table: Table) -> Table:
+        """Prompts that the server found in its cache come without their count, as some servers do from the second prompt on."""
+        known = replace(table, prompt_tokens=table.prompt_tokens.copy(), cached_tokens=table.cached_tokens * np.nan)
+        known.prompt_tokens[:, 0, Label.YES :] = np.nan
+        return known
+
+    def test_a_reply_without_its_count_has_no_cost(self, table: Table) -> None:
+        prices = fit_prices(replace(table, cached_tokens=table.cached_tokens * np.nan), "compute")
+        costs = prices.table_costs(self.without_counts(table))
+        assert np.isnan(costs[:, 0, Label.YES]).all()
+        assert np.isfinite(costs[:, 1]).all()
+        assert np.isnan(prices.reply_cost(0, replace(reply_of(table, 0, 0, 0), prompt_tokens=None)))
+        assert np.isnan(prices.reply_cost(0, replace(reply_of(table, 0, 0, 0), generated_tokens=None)))
+
+    def test_a_mode_that_cannot_price_every_reply_is_refused_and_names_one_that_can(self, table: Table) -> None:
+        with pytest.raises(
+            SettingsError, match=r"Cost mode compute lacks token counts and seconds of expert0\. Choose cost mode params or wall\."
+        ):
+            fit_prices(self.without_counts(table), "compute")
+
+    def test_another_mode_is_taken_and_said(self, table: Table) -> None:
+        choice = choose_prices(self.without_counts(table), "compute")
+        assert choice.prices.mode == "params"
+        assert choice.note == (
+            "Cost mode compute lacks token counts and seconds of expert0, so costs are in mode params, which has figures for all replies."
+        )
+        unsized = replace(self.without_counts(table), experts=(make_spec("expert0", params_billions=None), table.experts[1]))
+        assert choose_prices(unsized, "compute").prices.mode == "wall"
+
+    def test_three_calls_are_never_priced_as_one(self, table: Table) -> None:
+        """Where only the first prompt tells its count, three calls cost about three times one, not one and a bit."""
+        costs = choose_prices(self.without_counts(table), "compute").prices.table_costs(table)[0, 0]
+        assert costs[: Label.INVALID].sum() == pytest.approx(3 * costs[0])
+
+    def test_a_mode_with_figures_is_kept_without_a_word(self, table: Table) -> None:
+        assert choose_prices(table, "tokens") == PriceChoice(fit_prices(table, "tokens"))
+
+    def test_the_other_tables_count_as_well(self, table: Table) -> None:
+        choice = choose_prices(table, "compute", others=[self.without_counts(table)])
+        assert choice.prices.mode == "params"
+        assert not can_price(fit_prices(table, "compute"), [self.without_counts(table)])
+
+    def test_without_figures_of_any_mode_everything_lacking_is_named(self, table: Table) -> None:
+        blank = replace(
+            self.without_counts(table),
+            wall_s=table.wall_s * np.nan,
+            experts=(make_spec("expert0", params_billions=None), table.experts[1]),
+        )
+        with pytest.raises(
+            SettingsError, match=r"Nothing can be priced\. .*mode params lacks sizes in parameters of expert0.*mode wall lacks seconds"
+        ):
+            choose_prices(blank, "compute")
+
+    def test_where_the_seconds_of_the_prompt_are_not_told_apart_they_lie_in_those_of_the_reply(self, table: Table) -> None:
+        """As of servers without timings: the whole wall time counts as generation, and no count of the prompt is needed."""
+        untimed = replace(table, prompt_s=table.prompt_s * np.nan, prompt_tokens=table.prompt_tokens * np.nan)
+        prices = fit_prices(untimed, "compute")
+        assert prices.prompt_rate_s == (0.0, 0.0)
+        assert prices.table_seconds(untimed)[0, :, 0] == pytest.approx([0.05, 0.15])
+        assert prices.reply_seconds(0, replace(reply_of(table, 0, 0, 0), prompt_tokens=None)) == pytest.approx(0.05)
+
+    def test_rates_that_nobody_knows_are_null_in_json(self, table: Table) -> None:
+        timeless = replace(table, prompt_s=table.prompt_s * np.nan, generation_s=table.generation_s * np.nan)
+        prices = fit_prices(timeless, "tokens")
+        read = Prices.from_json(json.loads(json.dumps(prices.to_json(), allow_nan=False)))
+        assert np.isnan(read.generation_rate_s).all()
+        assert np.isnan(read.table_seconds(table)).all()
+
+
+class TestCalibration:
+    def test_calibrated_rates_take_the_place_of_the_recordings(self, table: Table) -> None:
+        calibrated = replace(table, calibrations={"expert1": Calibration("expert1", 0.001, 0.02, 30, {})})
+        prices = fit_prices(calibrated, "compute")
+        assert (prices.prompt_rate_s[1], prices.generation_rate_s[1]) == (0.001, 0.02)
+        assert prices.prompt_rate_s[0] == fit_prices(table, "compute").prompt_rate_s[0]
+        assert prices.table_seconds(calibrated)[0, 1, 0] == pytest.approx(20 * 0.001 + 2 * 0.02)
+
+    def test_a_recording_brings_its_calibrations_and_keeps_its_hash(self, tmp_path: Path) -> None:
+        specs = [make_spec("small"), make_spec("large")]
+        with Store.open(tmp_path / "r.sqlite") as store:
+            record(store, "r", make_questions(4), {spec.name: [ScriptedExpert(spec, says(Label.YES, 0.8))] for spec in specs})
+            before, state = load_table(store, "r").data_hash(), store.states()["r"]
+            store.put_calibration("r", Calibration("large", 0.5, 0.25, 30, {"threads": 1}))
+            table = load_table(store, "r", experts=["large"])
+            assert load_table(store, "r").data_hash() == before
+            assert store.states()["r"] != state, "what was read before is read again"
+        assert fit_prices(table, "compute").prompt_rate_s == (0.5,)
+        assert fit_prices(table.subset([0, 1]), "compute").generation_rate_s == (0.25,)
 
 
 def reply_of(table: Table, q: int, n: int, b: int) -> Reply:
@@ -127,7 +253,7 @@ class TestRefusals:
 
     def test_compute_needs_times(self, table: Table) -> None:
         timeless = replace(table, prompt_s=table.prompt_s * np.nan, generation_s=table.generation_s * np.nan)
-        with pytest.raises(SettingsError, match="Choose another cost mode"):
+        with pytest.raises(SettingsError, match="Choose cost mode tokens or params or wall"):
             fit_prices(timeless, "compute")
 
     def test_refusing_warns_of_nothing(self, table: Table, recwarn: pytest.WarningsRecorder) -> None:

@@ -312,6 +312,9 @@ class TestForgedManifests:
             ("prices.scale", [0, 1, 1], "scale"),
             ("prices.prompt_rate_s", [0.1, -0.1, 0.1], "prompt_rate_s"),
             ("prices.generation_rate_s", [0.1, None, 0.1], "generation_rate_s"),
+            ("prices.charged", ["whole"], "charged"),
+            ("prices.charged", ["whole", "nothing", "whole"], "charged"),
+            ("prices.charged", "whole", "charged"),
             ("thresholds", [0.5], "thresholds"),
             ("thresholds", [0.5, 1.5, None], "thresholds"),
             ("curves", None, "curves"),
@@ -334,6 +337,12 @@ class TestForgedManifests:
 def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions() -> None:
     older = with_manifest(lambda data: data.pop("validation_question_ids"))
     assert load_router(older).validation_question_ids == ()
+
+
+def test_the_prices_of_an_earlier_version_charge_the_whole_prompt() -> None:
+    older = load_router(with_manifest(lambda data: data["prices"].pop("charged")))
+    assert older.prices == replace(ROUTER.prices, charged=())
+    assert older.prices.told == "The whole prompt is charged, whatever the server found in its cache."
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

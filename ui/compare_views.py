@@ -55,7 +55,7 @@ def draw_ranking(subject: Subject, frontier: Frontier, *, oracles: bool) -> None
         _table(ranking_frame(subject.comparison.oracle, frontier, sure), "compare_oracle", "Oracle routers, best first")
     st.caption(
         f"{counted(subject.comparison)} held out, {percent(subject.comparison.gold_yes_rate)} of them yes; always giving the more frequent answer would be right in "
-        f"{percent(subject.comparison.majority_accuracy)}. Cost mode: {frontier.mode}."
+        f"{percent(subject.comparison.majority_accuracy)}. Cost mode: {frontier.mode}. {plain(subject.comparison.cost_note)}"
     )
 
 

@@ -15,6 +15,7 @@ from der_core.evaluation.expert_figures import ExpertFigures, Reliability, Thres
 from der_core.evaluation.metrics import majority_accuracy, yes_rate
 from der_core.recording.outlook import Unusable, unusable_replies
 from der_core.recording.store import LOAD_S, Store
+from der_core.routing.cost import choose_prices
 from ui import charts_experts as charts
 from ui.home import RecordingRef
 from ui.loaders import State, load, load_parts, recording_info, state_of
@@ -37,6 +38,7 @@ class ExpertFacts:
     n_questions: int
     n_with_gold: int
     n_left_out: int
+    cost_note: str
     gold_yes_rate: float
     majority: float
     figures: tuple[ExpertFigures, ...]
@@ -101,7 +103,7 @@ def questions_told(facts: ExpertFacts) -> str:
     left_out = f" {facts.n_left_out:,} more are left out, because replies are still missing." if facts.n_left_out else ""
     return (
         f"First replies to {facts.n_questions:,} questions{unanswered}. Yes is right on {percent(facts.gold_yes_rate)}; "
-        f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out}"
+        f"always the more frequent answer would be right on {percent(facts.majority)}.{left_out} {facts.cost_note}"
     )
 
 
@@ -176,14 +178,12 @@ _COLUMNS = {
     "Says yes": st.column_config.TextColumn(help="Share of its replies, invalid ones counted among all."),
     "Lean": st.column_config.TextColumn(help="Points by which the expert says yes more often than yes is right; below 0 it leans to no."),
     "AUC": st.column_config.TextColumn(help="Chance that a yes-question gets a higher P(yes) than a no-question; 0.5 is guessing."),
-    "Median": st.column_config.TextColumn(
-        help="Standardised seconds: tokens times this expert's own seconds a token, whatever the cache held."
-    ),
+    "Median": st.column_config.TextColumn(help="Standardised seconds: tokens times this expert's own seconds a token."),
     "Loading": st.column_config.TextColumn(
         help="Bringing the model into memory before its first call, apart from the seconds; a dash where its server did not say, or had it there already."
     ),
     "Weights": st.column_config.TextColumn(help="Digest of the weights that replied, its first digits: by it they can be found again."),
-    "Cost": st.column_config.TextColumn(help="Median seconds over those of the cheapest expert."),
+    "Cost": st.column_config.TextColumn(help="Median cost of a call over that of the cheapest expert; by seconds, where they are known."),
     "Yes from": st.column_config.TextColumn(help="P(yes) from which the reply counts as yes."),
     "p": st.column_config.TextColumn(help="Exact McNemar: chance of such a difference if both were right equally often."),
 }
@@ -210,11 +210,12 @@ def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
         effects = threshold_effects(parts.training, parts.test, np.random.default_rng(BOOTSTRAP_SEED))
     except SettingsError as error:
         reason = str(error)
-    known = table.gold[table.gold > 0]
+    known, priced = table.gold[table.gold > 0], choose_prices(table, "compute")
     return ExpertFacts(
         n_questions=table.n_questions,
         n_with_gold=len(known),
         n_left_out=table.n_left_out,
+        cost_note=f"{priced.note} {priced.prices.told}".strip(),
         gold_yes_rate=yes_rate(known),
         majority=majority_accuracy(known),
         figures=expert_figures(table),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from der_core.config import DEPLOYABLE, PRESETS, CostMode, EpisodeConfig, RewardConfig, TrainConfig
 from der_core.evaluation.reward_lab import BestRoutes, Weight, best_orders, best_routes, sweep, with_weight
-from der_core.routing.cost import fit_prices
+from der_core.routing.cost import PriceChoice, choose_prices
 from der_core.routing.sources import TableSource
 from ui.home import RecordingRef
 from ui.loaders import State, load_parts, state_of
@@ -58,6 +58,12 @@ def lab_figures(ref: RecordingRef, config: TrainConfig) -> BestRoutes:
     return _figures(ref, state_of(ref), config.reward, config.episode, config.ppo.discount)
 
 
+def lab_cost_note(ref: RecordingRef, config: TrainConfig) -> str:
+    """Return in words what costs are made of, and which mode was taken where the one chosen has no figures."""
+    priced = _priced(ref, state_of(ref), config.episode.cost_mode)
+    return f"{priced.note} {priced.prices.told}".strip()
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def lab_orders(reward: RewardConfig, episode: EpisodeConfig, discount: float) -> tuple[tuple[str, ...], ...]:
     """Return the order that pays best for each of GAMMAS (rows) and BETAS (columns)."""
@@ -93,5 +99,10 @@ def _sweep(
 @st.cache_resource(max_entries=10, show_spinner="Reading the recording")
 def _source(ref: RecordingRef, state: State, mode: CostMode) -> TableSource:
     """The held-out questions under the prices of the training questions; replies count by their own word."""
+    return TableSource(load_parts(ref).test, _priced(ref, state, mode).prices)
+
+
+@st.cache_resource(max_entries=10, show_spinner=False)
+def _priced(ref: RecordingRef, state: State, mode: CostMode) -> PriceChoice:
     parts = load_parts(ref)
-    return TableSource(parts.test, fit_prices(parts.training, mode, DEPLOYABLE.calibration_samples))
+    return choose_prices(parts.training, mode, DEPLOYABLE.calibration_samples, [parts.test])

@@ -27,8 +27,8 @@ def draw_preference(config: TrainConfig) -> None:
         st.warning(describe_preference(*chosen), icon=":material/warning:")
 
 
-def draw_figures(figures: BestRoutes, t_max: int) -> None:
-    """Draw what the exact best routes come to on the held-out questions."""
+def draw_figures(figures: BestRoutes, t_max: int, cost_note: str) -> None:
+    """Draw what the exact best routes come to on the held-out questions; `cost_note` says what their costs are made of."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("oracle", icon=":material/diamond:", color="violet")
         st.caption(
@@ -42,7 +42,7 @@ def draw_figures(figures: BestRoutes, t_max: int) -> None:
         st.metric("Calls", number(figures.calls), border=True, help=f"Mean per question, at most {t_max}.")
         st.metric("Stops early", percent(figures.stopped_early, 0), border=True, help=f"Routes that end before call {t_max}.")
         st.metric("Wrong first", percent(figures.wrong_first, 0), border=True, help=f"{_WRONG_FIRST} {wrong_first}")
-    st.caption(f"Right on {percent(figures.accuracy)}, {interval} Wrong first on {percent(figures.wrong_first)}, {wrong_first}")
+    st.caption(f"Right on {percent(figures.accuracy)}, {interval} Wrong first on {percent(figures.wrong_first)}, {wrong_first} {cost_note}")
 
 
 def _interval(interval: Interval) -> str:

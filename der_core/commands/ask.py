@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from der_core.commands.settings import ask_options, expert_specs, installed_files
-from der_core.commands.terminal import complain, say
+from der_core.commands.terminal import complain, figure, say
 from der_core.config import AskOptions, End, ExpertSpec
 from der_core.errors import ExpertError
 from der_core.evaluation.experiment import usable_end
@@ -103,7 +103,7 @@ def show_event(event: Decision | Step | Route, actions: Sequence[str]) -> None:
     elif isinstance(event, Step):
         p_yes = "" if event.reply.p_yes is None else f", P(yes) {event.reply.p_yes:.2f}"
         say(
-            f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {event.reply.wall_s:.2f} s, cost {event.cost:.2f}"
+            f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {figure(event.reply.wall_s)} s, cost {figure(event.cost)}"
         )
     else:
-        say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {event.cost:.2f}, because {event.stop_reason}")
+        say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {figure(event.cost)}, because {event.stop_reason}")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from der_core.commands.settings import command_words
-from der_core.commands.terminal import say
+from der_core.commands.terminal import figure, say
 from der_core.commands.train import load_parts
-from der_core.config import DEPLOYABLE, TrainConfig
+from der_core.config import DEPLOYABLE, CostMode, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
 from der_core.evaluation.report import Json
@@ -54,7 +54,7 @@ def evaluate_one(
     arguments: argparse.Namespace, table: Table, parts: Parts, router: TrainedRouter | None, encoder: TextEncoder, name: str
 ) -> Evaluation:
     """Evaluate one router; write the report, and the run called `name` if wanted, then show table, traces and headline."""
-    config = router.config if router else DEPLOYABLE
+    config = priced_in(router.config if router else DEPLOYABLE, arguments.cost_mode)
     if router and not router.validation_question_ids:
         say(
             f"{name} does not tell which questions chose its end rule, as an earlier version saved it: they may be among the test questions."
@@ -73,6 +73,11 @@ def evaluate_one(
     for line in written:
         say(line)
     return evaluation
+
+
+def priced_in(config: TrainConfig, mode: CostMode | None) -> TrainConfig:
+    """Return the settings with costs in `mode`, None: in their own."""
+    return config if mode is None else replace(config, episode=replace(config.episode, cost_mode=mode))
 
 
 def show_evaluation(evaluation: Evaluation, document: Json, *, markdown: bool = False) -> None:
@@ -95,7 +100,7 @@ def show_traces(document: Json) -> None:
         for number, step in enumerate(trace["steps"], start=1):
             p_yes = "" if step["p_yes"] is None else f", P(yes) {step['p_yes']:.2f}"
             after = "" if step["previous_label"] == "none" else f" after {step['previous_label']}"
-            say(f"    {number}. {step['expert']}{after}: {step['label']}{p_yes}, {step['seconds']:.2f} s, cost {step['cost']:.2f}")
+            say(f"    {number}. {step['expert']}{after}: {step['label']}{p_yes}, {figure(step['seconds'])} s, cost {figure(step['cost'])}")
 
 
 def write_report(document: Json, path: Path) -> str:

@@ -10,8 +10,8 @@ from der_core.commands.evaluate import now_utc, show_evaluation, write_report
 from der_core.commands.questions import read_and_tell
 from der_core.commands.record import record_questions
 from der_core.commands.settings import ask_options, command_words, expert_specs, train_config
-from der_core.commands.terminal import complain, say, say_json
-from der_core.commands.train import load_pool, train_with_progress
+from der_core.commands.terminal import complain, figure, say, say_json
+from der_core.commands.train import load_pool, settle_cost_aloud, train_with_progress
 from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
@@ -44,6 +44,7 @@ def execute(arguments: argparse.Namespace) -> int:
             return 0
         table = load_pool(store, arguments.recording, arguments.use_experts)
         parts = cut(table, splits)
+        config = settle_cost_aloud(parts, config)
         probe(parts, arguments.probe_samples, config)
         encoder = CachedEncoder(SentenceEncoder(config.encoder), store)
         router = obtain_router(arguments, parts, config, encoder)
@@ -99,7 +100,7 @@ def probe(parts: Parts, samples: int, config: TrainConfig) -> None:
         right = table.quality[:, index, Label.NONE]
         interval = wilson_interval(int(right.sum()), len(right))
         cost = costs[:, index, Label.NONE].mean()
-        say(f"{spec.name:32s} right {right.mean():6.1%} [{interval.low:.1%}, {interval.high:.1%}]  cost {cost:.2f}")
+        say(f"{spec.name:32s} right {right.mean():6.1%} [{interval.low:.1%}, {interval.high:.1%}]  cost {figure(cost)}")
 
 
 def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -54,6 +55,11 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """Return a number as people read it, a dash where nobody knows it."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 class ProgressBar:

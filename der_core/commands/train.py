@@ -10,7 +10,7 @@ from der_core.commands.record import stop_on_interrupt
 from der_core.commands.settings import train_config
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.config import TrainConfig
-from der_core.evaluation.experiment import Parts, choose_splits, cut, train
+from der_core.evaluation.experiment import Parts, choose_splits, cut, settle_cost, train
 from der_core.recording.outlook import advice_on
 from der_core.recording.store import Store
 from der_core.recording.table import Table, in_recorded_order, load_table
@@ -25,6 +25,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = train_config(arguments)
     with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         _, parts = load_parts(store, arguments, arguments.use_experts)
+        config = settle_cost_aloud(parts, config)
         for sentence in advice_on(store.reasons(arguments.recording), parts.training.experts):
             complain(f"{arguments.recording}: {sentence}")
         router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
@@ -42,6 +43,14 @@ def load_parts(store: Store, arguments: argparse.Namespace, experts: Sequence[st
     if parts.not_counted.total:
         say(f"{parts.not_counted.total} questions have no gold answer: they are neither learned from nor counted.")
     return table, parts
+
+
+def settle_cost_aloud(parts: Parts, config: TrainConfig) -> TrainConfig:
+    """Return the settings in a cost mode that has figures for every reply, and say where it is not the one asked for."""
+    settled = settle_cost(parts, config)
+    if settled.note:
+        say(f"{settled.note} Choose one with --cost-mode.")
+    return settled.config
 
 
 def load_pool(store: Store, recording: str, experts: Sequence[str] | None) -> Table:

@@ -19,7 +19,7 @@ from der_core.evaluation.statistics import Difference, bootstrap_means, differen
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Label
 from der_core.routing.baselines import Baseline, Family, Reference
-from der_core.routing.cost import Prices, fit_prices
+from der_core.routing.cost import Prices, can_price, fit_prices
 from der_core.routing.process import Floats, Ints
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
@@ -68,7 +68,7 @@ class Comparison:
     """Rows of one comparison, in the order the routers were given, and the rollouts behind them by name.
 
     `cost_mode` orders rows of equal accuracy. `n_not_counted` held-out questions have no gold answer and count nowhere:
-    no row, rollout or other figure here is of them. For resampling: `groups` [Q] names what questions are drawn with
+    no row, rollout or other figure here is of them. `cost_note` says in words what a cost is made of, where that needs saying. For resampling: `groups` [Q] names what questions are drawn with
     (their passage), `question_costs` are [Q, rows] by cost mode; empty where they were not kept.
     """
 
@@ -81,6 +81,7 @@ class Comparison:
     groups: tuple[str, ...] = ()
     question_costs: Mapping[CostMode, Floats] = field(default_factory=dict)
     n_not_counted: int = 0
+    cost_note: str = ""
 
     @cached_property
     def deployable(self) -> tuple[Row, ...]:
@@ -135,7 +136,11 @@ class Comparison:
         return f"is {verdict} the best single expert, {_figure(self.best_single)}: {points}"
 
     def _ranked(self, oracle: bool) -> tuple[Row, ...]:
-        return tuple(sorted((row for row in self.rows if row.oracle == oracle), key=lambda row: (-row.accuracy, row.costs[self.cost_mode])))
+        return tuple(sorted((row for row in self.rows if row.oracle == oracle), key=self._rank))
+
+    def _rank(self, row: Row) -> tuple[float, float]:
+        cost = row.costs[self.cost_mode]
+        return -row.accuracy, math.inf if math.isnan(cost) else cost
 
 
 def compare(
@@ -157,7 +162,7 @@ def compare(
     rows = np.flatnonzero(source.table.gold > 0)
     rollouts = {name: rollout(router, source, config.reward, rows) for name, router in compared.items()}
     rollouts[_constant_name(reference)] = _constant(source, rows, reference.majority)
-    every_price = {source.prices.mode: source.prices, **prices}
+    every_price = {source.prices.mode: source.prices, **prices} | {source.prices.mode: source.prices}
     context = _Context(
         source=source,
         costs={mode: price.table_costs(source.table) for mode, price in every_price.items()},
@@ -203,14 +208,16 @@ def compare_two(comparison: Comparison, first: str, second: str, rng: np.random.
     return Pair(paired_bootstrap(a, b, comparison.groups, rng), mcnemar_exact(a, b))
 
 
-def fit_all_prices(training: Table, calibration_samples: int | None = None) -> dict[CostMode, Prices]:
-    """Return the price list of every cost mode that the recording has the figures for."""
+def fit_all_prices(training: Table, calibration_samples: int | None = None, others: Sequence[Table] = ()) -> dict[CostMode, Prices]:
+    """Return the price list, fitted on `training`, of every cost mode that has figures for all replies of it and of `others`."""
     found: dict[CostMode, Prices] = {}
     for mode in get_args(CostMode):
         try:
-            found[mode] = fit_prices(training, mode, calibration_samples)
+            prices = fit_prices(training, mode, calibration_samples)
         except SettingsError:
             continue  # for instance unknown parameter counts: the mode is left out of the rows
+        if can_price(prices, others):
+            found[mode] = prices
     return found
 
 

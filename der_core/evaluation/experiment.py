@@ -6,13 +6,13 @@ The command line and the dashboard both go through here, so a number means the s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from der_core.config import End, RewardConfig, TrainConfig
+from der_core.config import CostMode, End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
@@ -21,6 +21,7 @@ from der_core.recording.splits import Splits, passage_groups, split_counts, spli
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
 from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
+from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices
 from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
@@ -72,6 +73,7 @@ class Arena:
     source: TableSource
     baselines: tuple[Router, ...]
     reference: Reference
+    cost_note: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class Evaluation:
     parts: Parts
     source: TableSource
     comparison: Comparison
+    prices: Mapping[CostMode, Prices]
 
     @property
     def traced(self) -> str:
@@ -127,17 +130,40 @@ def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vec
 
 def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Arena:
     """Fit every baseline under the thresholds and prices of `router` (None: of `config`), ready for the test questions."""
-    prices = router.prices if router else fit_all_prices(parts.training, config.calibration_samples)[config.episode.cost_mode]
+    priced = price_parts(parts, router, config)
     thresholds = router.thresholds if router else None
     tables = (parts.training, parts.validation, parts.test)
-    sources = [TableSource(table, prices, thresholds) for table in tables]
+    sources = [TableSource(table, priced.prices, thresholds) for table in tables]
     training, validation, test = (
         Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
     )
     rng = np.random.default_rng([config.seed, 1])
     with threadpool_limits(limits=1):  # small matrices: a second thread waits longer than it helps, above all on a busy machine
         baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
-    return Arena(test.source, baselines, fit_reference(training.source))
+    return Arena(test.source, baselines, fit_reference(training.source), f"{priced.note} {priced.prices.told}".strip())
+
+
+def price_parts(parts: Parts, router: TrainedRouter | None, config: TrainConfig) -> PriceChoice:
+    """Return the price list of `router` where it is in the cost mode of `config` and knows a price for every reply; else one fitted on the
+    training questions, in the mode of `config` or one that has figures for every reply."""
+    tables = (parts.training, parts.validation, parts.test)
+    if router is not None and router.prices.mode == config.episode.cost_mode and can_price(router.prices, tables):
+        return PriceChoice(router.prices)
+    return choose_prices(parts.training, config.episode.cost_mode, config.calibration_samples, tables[1:])
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The settings that a training can have on its recording, and in one sentence what had to be changed ("" if nothing)."""
+
+    config: TrainConfig
+    note: str
+
+
+def settle_cost(parts: Parts, config: TrainConfig) -> Settled:
+    """Return the settings in a cost mode that has figures for every reply: their own, or another one, which is said."""
+    choice = price_parts(parts, None, config)
+    return Settled(replace(config, episode=replace(config.episode, cost_mode=choice.prices.mode)), choice.note)
 
 
 def accuracy_per_cost(reward: RewardConfig) -> float:
@@ -193,11 +219,12 @@ def train(
 ) -> TrainedRouter:
     """Return a router trained on the training questions.
 
-    The validation questions calibrate its confidence threshold (unless it trained with that end, and so with
+    Where the cost mode of `config` lacks figures, another one is taken (see `settle_cost`). The validation questions calibrate its confidence threshold (unless it trained with that end, and so with
     the threshold of `config`) and, for one trained with gold stop, choose the end rule for use.
     """
     from der_core.routing.agent.training import train_router  # late: it imports torch
 
+    config = settle_cost(parts, config).config
     learned = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
     router = replace(learned, validation_question_ids=tuple(question.id for question in parts.validation.questions))
     if config.episode.end == "confidence":
@@ -210,7 +237,7 @@ def train(
 
 
 def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Evaluation:
-    """Compare the router (None: nothing learned) with every baseline on the test questions.
+    """Compare the router (None: nothing learned) with every baseline on the test questions, at prices in the cost mode of `config`.
 
     Raises RouterMismatch where the router has other experts, or has seen a test question, or its passage, while it was trained or validated.
     """
@@ -220,11 +247,13 @@ def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, en
         _check_unseen(router, parts)
         learned = agent_routers(router, parts.test.questions, encoder)
     arena = build_arena(parts, router, config, encoder)
-    prices = fit_all_prices(parts.training, config.calibration_samples)
+    prices = fit_all_prices(parts.training, config.calibration_samples, (parts.validation, parts.test))
+    prices[arena.source.prices.mode] = arena.source.prices
     comparison = compare(
         [*learned, *arena.baselines], arena.source, config, prices, arena.reference, np.random.default_rng([config.seed, 2])
     )
-    return Evaluation(router, parts, arena.source, replace(comparison, n_not_counted=parts.not_counted.test))
+    told = replace(comparison, n_not_counted=parts.not_counted.test, cost_note=arena.cost_note)
+    return Evaluation(router, parts, arena.source, told, prices)
 
 
 def report(
@@ -241,7 +270,7 @@ def report(
         table=table,
         splits=evaluation.parts.splits,
         test=evaluation.source,
-        prices=fit_all_prices(evaluation.parts.training, config.calibration_samples),
+        prices=evaluation.prices,
         curves={router.config.seed: router.curves} if router else {},
         comparison=evaluation.comparison,
         traced=evaluation.traced,

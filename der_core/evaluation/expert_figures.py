@@ -16,7 +16,7 @@ from der_core.evaluation import metrics
 from der_core.evaluation.statistics import Difference, Interval, mcnemar_exact, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
-from der_core.routing.cost import fit_prices
+from der_core.routing.cost import choose_prices
 from der_core.routing.thresholds import fit_thresholds
 
 Codes = NDArray[np.int8]
@@ -32,7 +32,7 @@ class ExpertFigures:
 
     `n` questions have a gold answer and a reply; `interval` is Wilson's, of `accuracy`. `auc` is the chance that
     a yes-question gets a higher P(yes) than a no-question. Seconds are standardised; `relative_cost` is the
-    median of them over that of the cheapest expert. Loading stands apart: what a call paid for it in the median,
+    median cost of a first reply over that of the cheapest expert. Loading stands apart: what a call paid for it in the median,
     and at most. `changed_after_yes` and `changed_after_no` are the shares of first replies that turn into
     another label once that answer is shown as advice.
     """
@@ -61,8 +61,11 @@ class ExpertFigures:
 
 
 def expert_figures(table: Table) -> tuple[ExpertFigures, ...]:
-    """Return the figures of every expert of `table`, in order; SettingsError where replies carry no token counts."""
-    prices = fit_prices(table, "compute")
+    """Return the figures of every expert of `table`, in order.
+
+    `relative_cost` is in the first of the cost modes that has figures for every reply (`choose_prices`); SettingsError where none has.
+    """
+    prices = choose_prices(table, "compute").prices
     seconds, costs = prices.table_seconds(table), prices.table_costs(table)
     return tuple(_figures(table, expert, seconds[:, expert, Label.NONE], costs[:, expert, Label.NONE]) for expert in range(table.n_experts))
 

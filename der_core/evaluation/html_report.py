@@ -141,10 +141,11 @@ def _result_cells(row: Json, mode: str) -> tuple[str, ...]:
 def _legend(results: Json) -> str:
     n, without = _n_counted(results), results.get("n_not_counted", 0)
     counted = f"{n} questions ({without} without an answer are not counted). " if without else f"{n} questions. "
+    costs = f" {escape(results['cost_note'])}" if results.get("cost_note") else ""
     return (
         f'<p class="soft">{counted}{_percent(results["gold_yes_rate"])} % of the right answers are yes; always the more frequent one is right for '
         f"{_percent(results['majority_accuracy'])} %. Best single expert, by training questions: {escape(results['best_single'])}; p is the "
-        "exact McNemar test against it. Cost and seconds are per question. Highlighted rows are learned.</p>"
+        f"exact McNemar test against it. Cost and seconds are per question.{costs} Highlighted rows are learned.</p>"
     )
 
 

@@ -153,6 +153,7 @@ def _results(comparison: Comparison) -> Json:
     return {
         "headline": comparison.headline(),
         "cost_mode": comparison.cost_mode,
+        "cost_note": comparison.cost_note,
         "best_single": comparison.reference.best_single,
         "majority_accuracy": comparison.majority_accuracy,
         "gold_yes_rate": comparison.gold_yes_rate,

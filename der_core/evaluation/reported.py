@@ -66,6 +66,7 @@ def _comparison(report: Json) -> Comparison:
         majority_accuracy=results["majority_accuracy"],
         gold_yes_rate=results["gold_yes_rate"],
         n_not_counted=results.get("n_not_counted", 0),
+        cost_note=results.get("cost_note", ""),
     )
 
 

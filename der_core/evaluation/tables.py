@@ -57,6 +57,7 @@ def _legend(comparison: Comparison) -> str:
     return (
         f"{counted(comparison)}, {100 * comparison.gold_yes_rate:.1f} % of them yes; cost is {comparison.cost_mode}, per question; "
         f"best single expert by training questions: {comparison.reference.best_single}; p: exact McNemar against it."
+        + (f" {comparison.cost_note}" if comparison.cost_note else "")
     )
 
 

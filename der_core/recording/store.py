@@ -262,9 +262,10 @@ class Store:
         return tuple(found)
 
     def states(self) -> dict[str, tuple[int, ...]]:
-        """Return for each recording by name a few numbers that change whenever its questions, experts or replies do, and only then."""
+        """Return for each recording by name a few numbers that change whenever its questions, experts, replies or calibrations do, and only then."""
         sums = "count(*), ifnull(sum(reply), 0)"  # the sum tells of a place that was filled anew
-        counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in ("recorded_questions", "recorded_experts"))
+        tables = ("recorded_questions", "recorded_experts", "calibrations")
+        counts = ", ".join(f"(SELECT count(*) FROM {table} WHERE recording = r.id)" for table in tables)
         entries = dict(self._by_recording(f"SELECT recording, {sums} FROM entries GROUP BY recording"))
         rows = self._rows(f"SELECT id, name, created_utc, {counts} FROM recordings r")
         return {name: (owner, *numbers, *entries.get(owner, (0, 0))) for owner, name, *numbers in rows}

@@ -6,8 +6,8 @@ Shape legend: Q questions, N experts, 4 previous labels (none, yes, no, invalid)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from der_core.experts.bounds import LONGEST_S, MOST_TOKENS
 from der_core.foreign import in_one_line
 from der_core.recording import packing
 from der_core.recording.database import as_recorded
-from der_core.recording.store import Store
+from der_core.recording.store import Calibration, Store
 from der_core.records import N_LABELS, Label, Question
 
 Codes = NDArray[np.int8]
@@ -40,7 +40,8 @@ class Table:
 
     `labels[q, n, b]` is the code of what expert n replies to question q after label b, 0 where that was
     not recorded; reals are nan there. Where an expert is asked a question once, its reply stands after every label. Times are seconds; a count of tokens that the server did not tell is nan. `n_left_out` counts the questions
-    of the recording that are missing here because replies of theirs are.
+    of the recording that are missing here because replies of theirs are. `calibrations` tell by expert what its tokens
+    cost in seconds, of those that were calibrated.
     """
 
     questions: tuple[Question, ...]
@@ -55,6 +56,7 @@ class Table:
     cached_tokens: Reals
     generated_tokens: Reals
     n_left_out: int = 0
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @property
     def n_questions(self) -> int:
@@ -136,7 +138,7 @@ class Table:
         return hasher.hexdigest()
 
 
-_ARRAYS = tuple(field.name for field in fields(Table) if field.name not in ("questions", "experts", "n_left_out"))
+_ARRAYS = tuple(one.name for one in fields(Table) if one.name not in ("questions", "experts", "n_left_out", "calibrations"))
 
 
 def load_table(
@@ -206,7 +208,7 @@ def _read(store: Store, recording: str) -> Table:
     once = _asked_once(experts)
     for array in arrays.values():
         array[:, once] = array[:, once, :1]  # what stands after label none stands after every label
-    return Table(questions, experts, **arrays)
+    return Table(questions, experts, **arrays, calibrations=store.calibrations(recording))
 
 
 def _numbers(name: str, column: Sequence[object], replies: Sequence[int], store: Store) -> NDArray[np.float64]:

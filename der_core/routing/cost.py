@@ -10,14 +10,19 @@ A price list is fixed once, from training replies, and travels with the router. 
     wall      seconds as they passed, loading and cache luck included, over the smallest median
 
 The seconds of a call (`latency`, `compute`) are standardised: tokens times the expert's own seconds per
-prompt token and per generated token, both measured on the recording. So the cost of a reply depends
-neither on what a server's prefix cache held nor on what else the machine did at that moment.
+prompt token and per generated token, by its calibration or else measured on the recording. So the cost of a
+reply does not depend on what else the machine did at that moment.
+
+Prompt tokens are charged where they were evaluated: what the server found in its cache costs nothing. Where an
+expert's server does not tell that of every reply, the whole prompt is charged. A figure that is not known is
+nan, and so is every cost that needs it.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +34,32 @@ from der_core.records import Label, Reply
 
 Floats = NDArray[np.float64]
 
+Charge = Literal["evaluated", "whole"]
+"""Which prompt tokens an expert is charged for: those that were evaluated, or all of them."""
+
+BY_PREFERENCE: tuple[CostMode, ...] = ("compute", "tokens", "params", "wall", "latency")
+"""Where a mode has no figures, the first of these that has is taken; `latency` comes last because it erases prices."""
+
+BY_SECONDS: frozenset[CostMode] = frozenset({"latency", "compute"})
+"""Modes whose costs need every expert's seconds per token."""
+
+_NEEDS: dict[CostMode, str] = {
+    "latency": "token counts and seconds",
+    "compute": "token counts and seconds",
+    "tokens": "token counts",
+    "params": "sizes in parameters",
+    "wall": "seconds",
+}
+
 
 @dataclass(frozen=True)
 class Prices:
     """A price list: how one call of each expert is priced in one cost mode.
 
-    Tuples run over experts. Rates are seconds per token; `scale` divides the raw figure, one number per
-    expert (all equal except in mode `latency`).
+    Tuples run over experts. Rates are seconds per token, nan where unknown; a prompt rate of 0 says that the
+    server does not tell the seconds of the prompt apart, so that they lie in those of the reply. `scale` divides the
+    raw figure, one number per expert (all equal except in mode `latency`). `charged` says which prompt tokens count;
+    empty, as in price lists of earlier versions, it is the whole prompt for all experts.
     """
 
     mode: CostMode
@@ -44,38 +68,57 @@ class Prices:
     generation_rate_s: tuple[float, ...]
     params_billions: tuple[float, ...]
     scale: tuple[float, ...]
+    charged: tuple[Charge, ...] = ()
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON object
-        """The price list as a JSON object; parameter counts that nobody knows are null."""
-        return {**asdict(self), "params_billions": [None if np.isnan(count) else count for count in self.params_billions]}
+        """The price list as a JSON object; figures that nobody knows are null."""
+        known = {name: [None if np.isnan(figure) else figure for figure in getattr(self, name)] for name in _FIGURES}
+        return {**asdict(self), **known}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Prices:  # Any: a JSON object
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote, this version's or an earlier one's."""
         read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        read["params_billions"] = tuple(np.nan if count is None else count for count in read["params_billions"])
-        return cls(**read)
+        known = {name: tuple(np.nan if figure is None else figure for figure in read[name]) for name in _FIGURES}
+        return cls(**{**read, **known})
+
+    @property
+    def told(self) -> str:
+        """Which prompt tokens are charged, in one sentence; "" where the mode charges no tokens."""
+        if self.mode not in (*BY_SECONDS, "tokens"):
+            return ""
+        whole = [
+            name for name, charge in zip(self.experts, self.charged or ("whole",) * len(self.experts), strict=True) if charge == "whole"
+        ]
+        if not whole:
+            return "Prompt tokens are charged where they were evaluated, not where the server found them in its cache."
+        if len(whole) == len(self.experts):
+            return "The whole prompt is charged, whatever the server found in its cache."
+        return (
+            f"Prompt tokens are charged where they were evaluated; of {', '.join(whole)} the whole prompt, since the server does not tell "
+            "what it found in its cache."
+        )
 
     def table_seconds(self, table: Table) -> Floats:
-        """Return the standardised seconds of every reply, shape [Q, N, 4], nan where not recorded."""
-        prompt, generation = (np.asarray(rates)[None, :, None] for rates in (self.prompt_rate_s, self.generation_rate_s))
-        seconds = table.prompt_tokens * prompt + table.generated_tokens * generation
+        """Return the standardised seconds of every reply, shape [Q, N, 4], nan where not recorded or unknown."""
+        seconds = _timed(self._charged_tokens(table), self.prompt_rate_s) + _timed(table.generated_tokens, self.generation_rate_s)
         return np.where(table.labels > 0, seconds, np.nan)
 
     def table_costs(self, table: Table) -> Floats:
-        """Return the cost of every reply, shape [Q, N, 4], nan where not recorded."""
+        """Return the cost of every reply, shape [Q, N, 4], nan where not recorded or unknown."""
         raw = self._raw(table)
         return np.where(table.labels > 0, raw / np.asarray(self.scale)[None, :, None], np.nan)
 
     def reply_seconds(self, expert: int, reply: Reply) -> float:
-        """Return the standardised seconds of one live reply."""
-        prompt, generated = _known(reply.prompt_tokens), _known(reply.generated_tokens)
-        return prompt * self.prompt_rate_s[expert] + generated * self.generation_rate_s[expert]
+        """Return the standardised seconds of one live reply, nan where unknown."""
+        prompt_rate = self.prompt_rate_s[expert]
+        prompt_s = prompt_rate * self._charged_of(expert, reply) if prompt_rate else 0.0
+        return prompt_s + _known(reply.generated_tokens) * self.generation_rate_s[expert]
 
     def reply_cost(self, expert: int, reply: Reply) -> float:
-        """Return the cost of one live reply, by the same price list as `table_costs`."""
+        """Return the cost of one live reply, by the same price list as `table_costs`; nan where unknown."""
         raw = {
-            "tokens": _known(reply.prompt_tokens) + _known(reply.generated_tokens),
+            "tokens": self._charged_of(expert, reply) + _known(reply.generated_tokens),
             "params": self.params_billions[expert],
             "wall": reply.wall_s,
         }.get(self.mode, self.reply_seconds(expert, reply))
@@ -83,12 +126,35 @@ class Prices:
 
     def _raw(self, table: Table) -> Floats:
         if self.mode == "tokens":
-            return np.asarray(table.prompt_tokens + table.generated_tokens, dtype=np.float64)
+            return self._charged_tokens(table) + table.generated_tokens
         if self.mode == "params":
             return np.broadcast_to(np.asarray(self.params_billions)[None, :, None], table.labels.shape)
         if self.mode == "wall":
             return table.wall_s.astype(np.float64)
         return self.table_seconds(table)
+
+    def _charged_tokens(self, table: Table) -> Floats:
+        whole = table.prompt_tokens.astype(np.float64)
+        evaluated = whole - table.cached_tokens
+        by_evaluation = np.array(self.charged or ("whole",) * len(self.experts)) == "evaluated"
+        # More tokens in the cache than in the prompt: one of the two counts is wrong, and nobody knows which.
+        return np.where(by_evaluation[None, :, None], np.where(evaluated >= 0, evaluated, np.nan), whole)
+
+    def _charged_of(self, expert: int, reply: Reply) -> float:
+        whole = _known(reply.prompt_tokens)
+        if not self.charged or self.charged[expert] == "whole":
+            return whole
+        evaluated = whole - _known(reply.cached_tokens)
+        return evaluated if evaluated >= 0 else np.nan
+
+
+_FIGURES = ("params_billions", "prompt_rate_s", "generation_rate_s")
+
+
+def _timed(tokens: NDArray[Any], rates: Sequence[float]) -> Floats:
+    """Seconds of tokens [Q, N, 4] at rates [N]; a rate of 0 asks for no count."""
+    by_expert = np.asarray(rates, dtype=np.float64)[None, :, None]
+    return np.where(by_expert == 0, 0.0, tokens * by_expert)
 
 
 def _known(count: int | None) -> float:
@@ -97,29 +163,78 @@ def _known(count: int | None) -> float:
 
 
 def fit_prices(table: Table, mode: CostMode, calibration_samples: int | None = None) -> Prices:
-    """Return the price list of `mode`, measured on the first prompts of `table`.
+    """Return the price list of `mode`, by the calibrations of `table` or else measured on its first prompts.
 
-    `calibration_samples` limits the questions that give the medians (None: all of them). Raises
-    SettingsError where a mode needs what the recording lacks (parameter counts, token counts).
+    `calibration_samples` limits the questions that give the medians (None: all of them). Raises SettingsError, naming
+    the modes that would do, where a reply of `table` cannot be priced for want of figures (parameter counts, token counts).
     """
-    rates = [_rates(table, expert) for expert in range(table.n_experts)]
-    prices = Prices(
+    prices, lacking = _fit(table, mode, calibration_samples)
+    if lacking:
+        others = [other for other in BY_PREFERENCE if other != mode and not _fit(table, other, calibration_samples)[1]]
+        ways = f"Choose cost mode {' or '.join(others)}." if others else "No cost mode has figures for all replies; record again."
+        raise SettingsError(f"Cost mode {mode} lacks {_NEEDS[mode]} of {', '.join(lacking)}. {ways}")
+    return prices
+
+
+@dataclass(frozen=True)
+class PriceChoice:
+    """A price list that has figures for every reply, and in one sentence what was taken instead of the mode asked for ("" if nothing was)."""
+
+    prices: Prices
+    note: str = ""
+
+
+def choose_prices(training: Table, mode: CostMode, calibration_samples: int | None = None, others: Sequence[Table] = ()) -> PriceChoice:
+    """Return prices in `mode`, or where some reply of `training` or `others` lacks its figures, in the first of BY_PREFERENCE that has them.
+
+    Fitted on `training`. Raises SettingsError where no mode has figures for all replies.
+    """
+    faults: list[str] = []
+    for wanted in dict.fromkeys((mode, *BY_PREFERENCE)):
+        prices, lacking = _fit(training, wanted, calibration_samples)
+        lacking = lacking or tuple(dict.fromkeys(name for table in others for name in _unpriced(prices, table)))
+        if not lacking:
+            return PriceChoice(prices, f"{faults[0]}, so costs are in mode {wanted}, which has figures for all replies." if faults else "")
+        faults.append(f"Cost mode {wanted} lacks {_NEEDS[wanted]} of {', '.join(lacking)}")
+    raise SettingsError(f"Nothing can be priced. {'. '.join(faults)}. Record these experts again.")
+
+
+def can_price(prices: Prices, tables: Sequence[Table]) -> bool:
+    """Whether every reply of `tables` has a cost in this price list."""
+    return not any(_unpriced(prices, table) for table in tables)
+
+
+def _unpriced(prices: Prices, table: Table) -> tuple[str, ...]:
+    """Names of the experts of whom some reply has no cost."""
+    unknown = (table.labels > 0) & ~np.isfinite(prices.table_costs(table))
+    return tuple(prices.experts[expert] for expert in np.unique(np.nonzero(unknown)[1]))
+
+
+def _fit(table: Table, mode: CostMode, calibration_samples: int | None) -> tuple[Prices, tuple[str, ...]]:
+    """The price list of `mode`, and the experts that lack figures for it."""
+    charged: tuple[Charge, ...] = tuple(_charge(table, expert) for expert in range(table.n_experts))
+    rates = [_rates(table, expert, charged[expert]) for expert in range(table.n_experts)]
+    unscaled = Prices(
         mode=mode,
         experts=tuple(spec.name for spec in table.experts),
         prompt_rate_s=tuple(prompt for prompt, _ in rates),
         generation_rate_s=tuple(generation for _, generation in rates),
         params_billions=tuple(spec.params_billions or np.nan for spec in table.experts),
         scale=(1.0,) * table.n_experts,
+        charged=charged,
     )
     sample = table.subset(np.arange(min(table.n_questions, calibration_samples or table.n_questions)))
-    medians = np.array([_median(costs) for costs in prices.table_costs(sample)[:, :, Label.NONE].T])
-    if not np.all(np.isfinite(medians)) or np.any(medians <= 0):
-        lacking = [spec.name for spec, median in zip(table.experts, medians, strict=True) if not (np.isfinite(median) and median > 0)]
-        raise SettingsError(
-            f"Cost mode {mode!r} needs figures that the recording lacks for: {', '.join(lacking)}. Choose another cost mode."
-        )
+    medians = np.array([_median(costs) for costs in unscaled.table_costs(sample)[:, :, Label.NONE].T])
+    free = tuple(name for name, median in zip(unscaled.experts, medians, strict=True) if not median > 0)
+    lacking = tuple(dict.fromkeys((*_unpriced(unscaled, table), *free)))
     scale = medians if mode == "latency" else np.full(table.n_experts, medians.min())
-    return Prices(**{**asdict(prices), "scale": tuple(float(value) for value in scale)})
+    return replace(unscaled, scale=tuple(float(value) for value in scale)), lacking
+
+
+def _charge(table: Table, expert: int) -> Charge:
+    """What prompt tokens of an expert are charged: those evaluated, where its server tells that of every reply."""
+    asked = table.labels[:, expert] > 0
+    return "evaluated" if np.isfinite(table.cached_tokens[:, expert][asked]).all() else "whole"
 
 
 def _median(costs: Floats) -> float:
@@ -127,17 +242,25 @@ def _median(costs: Floats) -> float:
     return float(np.median(known)) if len(known) else np.nan
 
 
-def _rates(table: Table, expert: int) -> tuple[float, float]:
-    """Seconds per prompt token processed and per generated token of one expert: medians over its first prompts.
+def _rates(table: Table, expert: int, charge: Charge) -> tuple[float, float]:
+    """Seconds per charged prompt token and per generated token of one expert: its calibration, or medians over its first prompts.
 
-    First prompts find little in the prefix cache; the median leaves out moments when the machine was busy.
+    The median leaves out moments when the machine was busy.
     """
-    prompt_s, generation_s = table.prompt_s[:, expert, Label.NONE], table.generation_s[:, expert, Label.NONE]
-    processed = table.prompt_tokens[:, expert, Label.NONE] - table.cached_tokens[:, expert, Label.NONE]
-    generated = table.generated_tokens[:, expert, Label.NONE]
-    return _median_rate(prompt_s, processed), _median_rate(generation_s, generated)
+    calibration = table.calibrations.get(table.experts[expert].name)
+    if calibration is not None:
+        return calibration.prompt_token_s, calibration.generated_token_s
+    prompt_tokens = table.prompt_tokens - table.cached_tokens if charge == "evaluated" else table.prompt_tokens
+    prompt = _median_rate(table.prompt_s[:, expert], prompt_tokens[:, expert])
+    generation = _median_rate(table.generation_s[:, expert], table.generated_tokens[:, expert])
+    is_told_apart = np.isfinite(table.prompt_s[:, expert]).any()
+    return (prompt if is_told_apart else 0.0), generation
 
 
 def _median_rate(seconds: NDArray[np.float32], tokens: NDArray[np.float32]) -> float:
-    known = np.isfinite(seconds) & (tokens > 0)
-    return float(np.median(seconds[known] / tokens[known])) if known.any() else 0.0
+    """Median seconds per token of first prompts, of all prompts [Q, 4] where no first one tells, nan where none does."""
+    for some in (np.s_[:, :1], np.s_[:, 1:]):
+        known = np.isfinite(seconds[some]) & (tokens[some] > 0)
+        if known.any():
+            return float(np.median(seconds[some][known] / tokens[some][known]))
+    return np.nan

@@ -17,7 +17,7 @@ import numpy as np
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import RouterFileError, RouterMismatch, SettingsError
 from der_core.experts.backends import backend_of, without_machine
-from der_core.routing.cost import Prices
+from der_core.routing.cost import BY_SECONDS, Charge, Prices
 from der_core.routing.process import Floats
 from der_core.routing.trained import CurvePoint, TrainedRouter
 
@@ -177,18 +177,21 @@ def _read_expert(data: object) -> ExpertSpec:
 
 
 def _read_prices(data: object, experts: Sequence[ExpertSpec]) -> Prices:
-    entry, n = _object(data), len(experts)
+    entry, n = {"charged": [], **_object(data)}, len(experts)  # an earlier version always charged the whole prompt
     _expect(set(entry) == {field.name for field in fields(Prices)}, "the fields of prices")
+    charged = _list(entry["charged"], "charged")
+    _expect(len(charged) in (0, n) and all(charge in get_args(Charge) for charge in charged), "charged")
     _expect(entry["mode"] in get_args(CostMode), "the cost mode")
     _expect(entry["experts"] == [spec.name for spec in experts], "the experts of the prices")
-    smallest = 1e-300  # a scale divides
+    smallest, by_seconds = 1e-300, entry["mode"] in BY_SECONDS  # a scale divides
     return Prices(
         mode=entry["mode"],
         experts=tuple(entry["experts"]),
-        prompt_rate_s=_reals(entry["prompt_rate_s"], n, "prompt_rate_s"),
-        generation_rate_s=_reals(entry["generation_rate_s"], n, "generation_rate_s"),
+        prompt_rate_s=_reals(entry["prompt_rate_s"], n, "prompt_rate_s", missing=not by_seconds),
+        generation_rate_s=_reals(entry["generation_rate_s"], n, "generation_rate_s", missing=not by_seconds),
         params_billions=_reals(entry["params_billions"], n, "params_billions", missing=True),
         scale=_reals(entry["scale"], n, "scale", smallest),
+        charged=tuple(charged),
     )
 
 

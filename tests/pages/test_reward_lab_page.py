@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 
 import ui.reward_lab as lab
 from der_core.config import DEPLOYABLE, PAPER, EpisodeConfig, RewardConfig, TrainConfig
-from der_core.errors import SettingsError
 from der_core.evaluation.reward_lab import BestRoutes, Liking, best_orders, best_routes
 from der_core.evaluation.statistics import Interval
 from der_core.recording.store import Store
@@ -136,14 +137,22 @@ def test_what_an_address_may_not_hold_changes_nothing_bad(recorded_home: Home, a
     assert metrics(app)["Right"].endswith("%")
 
 
-def test_a_cost_mode_that_the_recording_cannot_price_is_one_line(recorded_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise SettingsError("Cost mode 'params' needs figures that the recording lacks. Choose another cost mode.")
+def test_another_cost_mode_is_taken_where_the_chosen_one_has_no_figures(recorded_home: Home) -> None:
+    with closing(sqlite3.connect(recorded_home.store)) as db, db:
+        db.execute("UPDATE replies SET generated_tokens = NULL")
+    app = open_page(PAGE)
+    assert not app.exception and not app.error
+    assert "Cost mode compute lacks token counts and seconds of cheap, middling, dear, so costs are in mode params" in words(app)
+    assert metrics(app)["Cost"] != "–"
 
-    monkeypatch.setattr(lab, "fit_prices", refuse)
+
+def test_a_recording_that_nothing_can_price_is_one_line(recorded_home: Home) -> None:
+    with closing(sqlite3.connect(recorded_home.store)) as db, db:
+        db.execute("UPDATE replies SET generated_tokens = NULL, wall_s = NULL")
+        db.execute("UPDATE recorded_experts SET spec = json_remove(spec, '$.params_billions')")
     app = open_page(PAGE)
     assert not app.exception
-    assert app.error[0].value.endswith("Choose another cost mode.")
+    assert app.error[0].value.startswith("Nothing can be priced.")
 
 
 # --- the curve ---
