@@ -141,6 +141,21 @@ class TestRoundTrip:
 
 
 class TestMismatch:
+    def test_an_older_router_with_addresses_loads_without_them(self) -> None:
+        spec = {"host": "http://10.0.0.7:1", "key_env": "MY_KEY", "backend": "embedded", "model": "/home/jane/models/tiny.gguf"}
+
+        def with_addresses(data: dict[str, object]) -> None:
+            for field, value in spec.items():
+                set_in(f"experts.0.{field}", value)(data)
+
+        expert = load_router(with_manifest(with_addresses)).experts[0]
+        assert (expert.host, expert.key_env, expert.model) == (None, None, "tiny.gguf")
+
+    def test_no_address_is_saved(self) -> None:
+        at_home = replace(ROUTER.experts[0], host="http://10.0.0.7:1", key_env="MY_KEY", backend="embedded", model="/home/jane/tiny.gguf")
+        manifest = members_of(pack_router(replace(ROUTER, experts=(at_home, *ROUTER.experts[1:]))))[MANIFEST]
+        assert not any(word in manifest for word in (b"10.0.0.7", b"MY_KEY", b"jane"))
+
     def test_other_experts(self) -> None:
         with pytest.raises(RouterMismatch, match="expert2, not expert0"):
             load_router(WHOLE, expected_experts=ROUTER.experts[:1])

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, ExpertSpec, TrainConfig
-from der_core.errors import IncompleteRecording, StoreError
+from der_core.errors import DerError, IncompleteRecording, StoreError
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
@@ -74,6 +74,14 @@ def recording_info(ref: RecordingRef) -> RecordingInfo | None:
 def recorded_experts(ref: RecordingRef) -> tuple[ExpertSpec, ...]:
     """Return the experts of a recording, in recorded order."""
     return _experts(ref.file, ref.name, state_of(ref))
+
+
+def own_experts() -> tuple[ExpertSpec, ...]:
+    """Return the experts of all recordings of the person's own, newest first, with the addresses they were recorded at; none of a damaged store."""
+    try:
+        return tuple(spec for ref in recordings() if not ref.shipped for spec in recorded_experts(ref))
+    except DerError:  # other pages tell what is wrong with it
+        return ()
 
 
 def load(ref: RecordingRef, experts: Sequence[str] | None = None) -> Table:

@@ -7,16 +7,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from dataclasses import dataclass
 from typing import TypeVar
 
 import streamlit as st
 
 from der_core.config import AskOptions, End, ExpertSpec
-from der_core.errors import ModelMissing
 from der_core.evaluation.single_route import FirstReply, first_replies
-from der_core.experts.backends import models_are_files
+from der_core.experts.locating import locate
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert
 from der_core.jobs import JobHandle
@@ -26,7 +24,7 @@ from der_core.routing.live import Decision, LiveSource, route_events
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 from ui.expert_choice import gguf_files
 from ui.home import allow_remote, states_folder
-from ui.loaders import live_encoder, run_experts, run_report, run_router
+from ui.loaders import live_encoder, own_experts, run_experts, run_report, run_router
 from ui.route_view import Event
 from ui.work import board
 
@@ -102,17 +100,15 @@ def _known(seconds: float) -> float | None:
 def located(experts: Sequence[ExpertSpec]) -> tuple[ExpertSpec, ...]:
     """Return where to find a router's experts on this machine; ModelMissing for a model file that is not here.
 
-    A run knows model files by name: they are looked for among the user's own and the installed ones.
+    Servers are where the person recorded the same expert here, else at the usual address of their backend; model files
+    are looked for by name among the user's own and the installed ones.
     """
-    return tuple(_located(spec) if models_are_files(spec) else spec for spec in experts)
+    return tuple(locate(expert, _recorded_here(expert), gguf_files()) for expert in experts)
 
 
-def _located(spec: ExpertSpec) -> ExpertSpec:
-    name = PurePath(spec.model).name
-    place = gguf_files().get(name) or Path(spec.model)
-    if not place.is_file():
-        raise ModelMissing(f"There is no model file {name} here. Set DER_GGUF to the folder that holds it and start the dashboard again.")
-    return replace(spec, model=str(place))
+def _recorded_here(expert: ExpertSpec) -> list[ExpertSpec]:
+    served = (spec for spec in own_experts() if spec.host)
+    return [spec for spec in served if (spec.name, spec.digest) == (expert.name, expert.digest)]
 
 
 def _events(asked: Asked, router: TrainedRouter, job: JobHandle) -> Iterator[Event]:

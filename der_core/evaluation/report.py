@@ -72,7 +72,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
     report = {
         "schema_version": SCHEMA_VERSION,
         "created_utc": run.created_utc,
-        "command": without_addresses(run.command),
+        "command": without_addresses(list(run.command)),
         "settings": run.config.to_json(),
         "seeds": {"training": list(run.training_seeds), "evaluation": run.evaluation_seed},
         "versions": installed_versions(),

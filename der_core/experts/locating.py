@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 from der_core.config import ExpertSpec
 from der_core.errors import ModelMissing
 from der_core.experts.backends import BACKENDS, backend_of, models_are_files, portable_model
+
+Told = TypeVar("Told")
+
+_URL = re.compile(r"\w+://[^\s,;)'\"`]+")
+_HOST_OPTION = re.compile("--ho(s|st)?")
+_HOST_WITH_VALUE = re.compile("(--ho(?:s|st)?=).*", re.DOTALL)
+_COMMAND = "python -m der_core "
 
 
 def at_addresses(spec: ExpertSpec, hosts: Sequence[str]) -> list[ExpertSpec]:
@@ -54,24 +63,37 @@ def locate(expert: ExpertSpec, given: Sequence[ExpertSpec], files: Mapping[str, 
     name = portable_model(own.backend, own.model)
     if name not in files:
         raise ModelMissing(
-            f"There is no model file {name} here; name it with --experts gguf:FILE (for the dashboard: set DER_GGUF to its folder, start again)."
+            f"There is no model file {name} here. Set DER_GGUF to the folder that holds it and start the dashboard again; "
+            "on the command line name it with --experts gguf:FILE."
         )
     return replace(own, model=str(files[name]))
 
 
-def without_addresses(command: Sequence[str]) -> list[str]:
-    """Return the words of a command line with every address in them replaced by "URL"."""
-    words, after_host = [], False
-    for word in command:
-        option, equals, _ = word.partition("=")
-        is_option = option.startswith("--")
-        is_host = is_option and len(option) > len("--h") and "--host".startswith(option)
-        if is_host and equals:
-            words.append(f"{option}=URL")
-        else:
-            words.append("URL" if (after_host and not is_option) or "://" in word else word)
-        after_host = is_host or (after_host and not is_option)
-    return words
+def without_addresses(told: Told) -> Told:
+    """Return a text, or texts at any depth of lists and tables, with every address in them replaced by "URL".
+
+    Addresses are those with a scheme, and what stands behind --host in a command, written as one text or word by word.
+    """
+    if isinstance(told, str):
+        is_command = told.startswith(_COMMAND)
+        return cast(Told, " ".join(without_addresses(told.split(" "))) if is_command else _URL.sub("URL", told))
+    if isinstance(told, dict):
+        return cast(Told, {key: without_addresses(value) for key, value in told.items()})
+    if isinstance(told, list):
+        places = [place for place, word in enumerate(told) if isinstance(word, str) and _HOST_OPTION.fullmatch(word)]
+        hosts = {place for start in places for place in _values(told, start)}
+        words = [_HOST_WITH_VALUE.sub(r"\1URL", word) if isinstance(word, str) else word for word in told]
+        return cast(Told, ["URL" if place in hosts else without_addresses(word) for place, word in enumerate(words)])
+    return told
+
+
+def _values(words: Sequence[object], start: int) -> Iterator[int]:
+    """The places of the words behind the option at `start` that belong to it."""
+    for place in range(start + 1, len(words)):
+        word = words[place]
+        if not isinstance(word, str) or word.startswith("--"):
+            return
+        yield place
 
 
 def _asks_alike(spec: ExpertSpec, expert: ExpertSpec) -> bool:

@@ -26,6 +26,7 @@ from der_core.config import ASKED_ONCE, ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.backends import without_machine
 from der_core.experts.bounds import LONGEST_S, check_reply
+from der_core.experts.locating import without_addresses
 from der_core.experts.parsing import read_reply
 from der_core.experts.protocol import Request
 from der_core.foreign import in_one_line
@@ -315,6 +316,8 @@ class Store:
                     values = (owner, spec.name, len(known), packing.spec_to_json(spec))
                     db.execute("INSERT INTO recorded_experts (recording, name, position, spec) VALUES (?, ?, ?, ?)", values)
                     known[spec.name] = spec
+                elif known[spec.name].params_billions is None and spec.params_billions is not None:  # the server tells now what it did not
+                    self._put_spec(owner, replace(known[spec.name], params_billions=spec.params_billions))
 
     def questions(self, recording: str) -> tuple[Question, ...]:
         """Return the questions of a recording, in the order in which they were added."""
@@ -615,11 +618,14 @@ class Store:
                 os.replace(scratch, place)
 
     def _keep_only(self, recording: str, text_digests: set[bytes] | None) -> None:
+        with self._amended_meta(recording) as meta:
+            meta |= without_addresses(meta)
         with self._transaction() as db:
             owner = self._recording_id(recording)
             for spec in self.experts(recording):
-                values = (packing.spec_to_json(without_machine(spec)), owner, spec.name)
-                db.execute("UPDATE recorded_experts SET spec = ? WHERE recording = ? AND name = ?", values)
+                self._put_spec(owner, without_machine(spec))
+            faults = self._rows("SELECT id, message FROM faults WHERE recording = ?", owner)
+            db.executemany("UPDATE faults SET message = ? WHERE id = ?", [(without_addresses(text), row) for row, text in faults])
             for statement in KEEP_ONE_RECORDING:
                 db.execute(statement, {"recording": owner})
             known = [] if text_digests is None else self._rows("SELECT id, text_digest FROM vectors")
@@ -627,6 +633,10 @@ class Store:
         with self._lock, in_words(self.path):
             self._db.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing may be written
             self._db.execute("VACUUM")
+
+    def _put_spec(self, owner: int, spec: ExpertSpec) -> None:
+        values = (packing.spec_to_json(spec), owner, spec.name)
+        self._db.execute("UPDATE recorded_experts SET spec = ? WHERE recording = ? AND name = ?", values)
 
     def _recording_id(self, name: str) -> int:
         rows = self._rows("SELECT id FROM recordings WHERE name = ?", name)

@@ -114,7 +114,7 @@ class AgentRouter:
 
 
 def check_experts_match(trained: TrainedRouter, specs: Sequence[ExpertSpec]) -> None:
-    """Raise RouterMismatch unless `specs` are the router's experts: names in order, answering styles, and digests where both are known."""
+    """Raise RouterMismatch unless `specs` are the router's experts: names in order, answering styles and +held, and digests where both are known."""
     known, given = (tuple(spec.name for spec in experts) for experts in (trained.experts, specs))
     if known != given:
         raise RouterMismatch(
@@ -125,6 +125,11 @@ def check_experts_match(trained: TrainedRouter, specs: Sequence[ExpertSpec]) -> 
         if own.style != other.style:
             raise RouterMismatch(
                 f"The router knows expert {own.name} with style {own.style}, not {other.style}. Change the style, or train again."
+            )
+        if own.held != other.held:
+            asked = ("as it likes", "held to yes or no")
+            raise RouterMismatch(
+                f"The router knows expert {own.name} {asked[own.held]}, not {asked[other.held]}. Change that, or train again."
             )
         if own.digest and other.digest and own.digest != other.digest:
             raise RouterMismatch(

@@ -675,7 +675,18 @@ def test_a_model_file_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.M
     assert gguf_folder() == tmp_path
     (found, other) = located([make_spec("tiny", backend="embedded", model="/elsewhere/tiny.gguf"), make_spec("served")])
     assert found.model == str(tmp_path / "tiny.gguf")
-    assert other == make_spec("served")
+    assert other == make_spec("served", digest="")
+
+
+def test_a_server_is_where_the_person_recorded_the_expert_never_where_a_router_says(empty_home: Home) -> None:
+    own = make_spec("served", host="http://127.0.0.1:4000/team", key_env="TEAM_KEY")
+    with Store.open(empty_home.folder / "recordings.sqlite") as store:
+        store.start_recording("mine")
+        store.add_experts("mine", [own])
+    stranger = make_spec("served", host="http://10.0.0.7:1", key_env="OTHER_KEY")
+    (found, unlike) = located([stranger, replace(stranger, digest="sha256:unlike")])
+    assert (found.host, found.key_env, found.digest) == ("http://127.0.0.1:4000/team", "TEAM_KEY", "")
+    assert (unlike.host, unlike.key_env) == (None, None)
 
 
 def test_a_model_file_that_is_not_here_is_told_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
