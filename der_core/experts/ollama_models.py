@@ -20,7 +20,7 @@ from der_core.experts.ollama_names import canonical_ollama_name, is_ollama_name
 from der_core.experts.ollama_replies import Details, ModelEntry, ModelList, ShownModel, read_as
 from der_core.experts.patience import with_patience
 from der_core.experts.protocol import ListedModel
-from der_core.experts.wire import one_line, open_client, wire_errors
+from der_core.experts.wire import in_one_line, open_client, wire_errors
 
 MOST_SHOWN = 200
 """So many models at most are asked about one by one."""
@@ -53,7 +53,7 @@ def described(entry: ModelEntry, shown: ShownModel | None = None) -> ListedModel
     return ListedModel(
         id=entry.id,
         size_bytes=int(entry.size) if entry.size else None,
-        quantisation="" if quantisation == _UNKNOWN_QUANTISATION else one_line(quantisation)[:40],
+        quantisation="" if quantisation == _UNKNOWN_QUANTISATION else in_one_line(quantisation)[:40],
         context_tokens=details.context_length or shown.trained_window,
         params_billions=shown.n_parameters / 1e9
         if shown.n_parameters
@@ -91,12 +91,12 @@ def _kind(entry: ModelEntry, shown: ShownModel) -> tuple[Literal["chat", "embedd
     answers = "completion" in capabilities if capabilities else _EMBEDDING_FAMILIES.search(families) is None
     if answers:
         return "chat", ""
-    purpose = one_line(", ".join(capabilities or ["embedding"]))[:80]
+    purpose = in_one_line(", ".join(capabilities or ["embedding"]))[:80]
     return "embedding", f"It answers no questions: it is for {purpose}."
 
 
 def _cloud_words(remote_host: str | None) -> str:
-    return f"answers on other computers ({one_line(remote_host or 'ollama.com')[:80]}), not where Ollama runs: questions would leave it"
+    return f"answers on other computers ({in_one_line(remote_host or 'ollama.com')[:80]}), not where Ollama runs: questions would leave it"
 
 
 def _shown(client: httpx.Client, host: str, entry: ModelEntry) -> ShownModel | None:
