@@ -57,10 +57,13 @@ def test_cost_is_relative_to_the_cheapest_expert_by_median_seconds() -> None:
     assert [row.seconds_p50 for row in figures] == pytest.approx([0.2, 0.1, 0.4])
 
 
-def test_seconds_are_standardised_so_the_prefix_cache_does_not_show() -> None:
-    table = table_of([[YES]] * 4)
+def test_seconds_are_those_of_the_tokens_that_were_read_at_the_experts_own_pace() -> None:
+    table = table_of([[YES]] * 4)  # 0.05 s for 20 tokens of prompt, 0.05 s for the reply
     half = replace(table, prompt_s=table.prompt_s / 2, cached_tokens=table.prompt_tokens // 2)
-    assert expert_figures(half)[0].seconds_p50 == pytest.approx(expert_figures(table)[0].seconds_p50)
+    assert expert_figures(table)[0].seconds_p50 == pytest.approx(0.1)
+    assert expert_figures(half)[0].seconds_p50 == pytest.approx(0.075)
+    untold = replace(half, prompt_s=table.prompt_s, cached_tokens=np.full_like(table.cached_tokens, np.nan))
+    assert expert_figures(untold)[0].seconds_p50 == pytest.approx(0.1)
 
 
 def test_p95_lies_above_the_median_where_one_prompt_is_long() -> None:

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
+from benchmarks.questions import GENERATED_KINDS, generate
 from der_core.experts.program import run_program
 from der_core.experts.prompts import build_messages, show_prompts
 from der_core.experts.protocol import Request
-from der_core.recording.generated import GENERATED_KINDS, generate
 from der_core.records import Label, Question
 
 QUESTION = Question(id="q", text="do penguins fly", passage="  Penguins swim and cannot fly.\n")

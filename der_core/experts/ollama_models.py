@@ -20,7 +20,8 @@ from der_core.experts.ollama_names import canonical_ollama_name, is_ollama_name
 from der_core.experts.ollama_replies import Details, ModelEntry, ModelList, ShownModel, read_as
 from der_core.experts.patience import with_patience
 from der_core.experts.protocol import ListedModel
-from der_core.experts.wire import in_one_line, open_client, wire_errors
+from der_core.experts.wire import open_client, wire_errors
+from der_core.foreign import in_one_line
 
 MOST_SHOWN = 200
 """So many models at most are asked about one by one."""

@@ -58,7 +58,8 @@ def bag_of_words_score(texts: list[str], answers: list[bool]) -> float:
 
 @every_kind
 def test_the_bag_of_words_tells_nothing(kind: str) -> None:
-    questions = [question for seed in range(100, 108) for question in drawn(kind, 84, seed)]
+    # With half as many questions, chance alone takes a kind of rare numbers to 57 %.
+    questions = [question for seed in range(100, 116) for question in drawn(kind, 84, seed)]
     assert bag_of_words_score([told(question) for question in questions], [question.gold is Label.YES for question in questions]) < 0.55
 
 
