@@ -127,4 +127,6 @@ def _spoken(model: Model, prompt: str, text: str, p_yes: float) -> Spoken:
         "eval_count": len(text.split()),
         "eval_duration": round(2e7 * model.billions),
     }
-    return Spoken(text, [{**said, "top_logprobs": likely}], figures)
+    rest = text.removeprefix(str(said["token"]))
+    tail = [{"token": rest, "logprob": -0.1, "top_logprobs": [{"token": rest, "logprob": -0.1}]}] if rest else []
+    return Spoken(text, [{**said, "top_logprobs": likely}, *tail], figures)
