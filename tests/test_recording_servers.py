@@ -15,6 +15,7 @@ import pytest
 from fakes import make_questions
 from ollama_server import OllamaServer
 
+from der_core.cli import main
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.ollama import OllamaExpert
@@ -40,7 +41,7 @@ def asked(server: OllamaServer) -> Counter[str]:
     return Counter(prompt for prompt in prompts if WARM_UP.text not in prompt)
 
 
-def test_a_model_that_is_made_anew_midway_is_kept_apart(tmp_path: Path):
+def test_a_model_that_is_made_anew_midway_is_kept_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     place = tmp_path / "s.db"
     with OllamaServer(lambda messages: "yes") as server:
         old = server.digest(MODEL)
@@ -58,8 +59,12 @@ def test_a_model_that_is_made_anew_midway_is_kept_apart(tmp_path: Path):
         (change,) = store.recordings()[0].meta["digest_changes"]
         assert (change["old"], change["new"]) == (f"sha256:{old}", f"sha256:{new}")
         assert (change["first_question"], change["n_replies"]) == ("q8", 6)
+        assert [change.n_replies for change in store.digest_changes("demo")] == [6]
         labels = Counter((entry.call.expert, entry.label.word) for entry in store.entries("demo"))
         assert labels == {("tiny", "yes"): 25, ("tiny-new", "no"): 60}
+    assert main(["store", "list", "--store", str(place)]) == 0
+    told = f"  tiny: its server named sha256:{new} instead of sha256:{old} from question q8 on; 6 replies set aside"
+    assert told in capsys.readouterr().out
 
 
 RECORDER = """

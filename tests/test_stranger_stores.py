@@ -53,6 +53,7 @@ def read_all(path: Path) -> None:
         for name in [info.name for info in store.recordings()]:
             _ = store.questions(name), store.experts(name), store.faults(name), store.entries(name), store.reasons(name)
             _ = store.calibrations(name), store.flip_rates(name), load_table(store, name)
+            _ = store.digest_changes(name), store.remarks(name, "small")
             for call in [entry.call for entry in store.entries(name)]:
                 store.reply_at(name, call)
         store.get_vectors("mini", ["a"])
@@ -114,6 +115,9 @@ HOSTILE = [
     ("recordings", f"UPDATE recordings SET meta = '{DEEP}'"),
     ("recordings", 'UPDATE recordings SET meta = \'{"command": "\\ud800"}\''),
     ("recordings", "UPDATE recordings SET name = x'ff00'"),
+    ("recordings", 'UPDATE recordings SET meta = \'{"digest_changes": [{"expert": 5}]}\''),
+    ("recordings", 'UPDATE recordings SET meta = \'{"digest_changes": {"a": [[]]}}\''),
+    ("recordings", 'UPDATE recordings SET meta = \'{"notes": ["a"]}\''),
     ("recordings", "UPDATE recordings SET created_utc = 1 << 60"),
     ("questions", "UPDATE questions SET body = '[]'"),
     ("questions", f"UPDATE questions SET body = '{DEEP}' WHERE id = 2"),
@@ -185,7 +189,7 @@ def test_escapes_and_commands_of_a_stranger_are_shown_as_a_stranger_s(stranger: 
     change(stranger, "DELETE FROM entries")
     assert main(["store", "list", "--store", str(stranger)]) == 0
     listed = capsys.readouterr().out
-    assert listed.count("\n") == 1 and "\x1b" not in listed and "\\x1b]0;owned\\x07 fake" in listed
+    assert listed.count("\n") == 2 and "\x1b" not in listed and "\\x1b]0;owned\\x07 fake" in listed
     with Store.open(stranger, read_only=True) as store, pytest.raises(DerError) as caught:
         load_table(store, store.recordings()[0].name)
     told = str(caught.value)

@@ -32,12 +32,32 @@ def _list(store: Store, arguments: argparse.Namespace) -> int:
         for recording in store.recordings():
             counts = f"{recording.n_questions} questions, {recording.n_experts} experts, {recording.n_entries} replies"
             say(f"{in_one_line(recording.name)}: {counts}")
-            problems += store.unreadable(recording.name)
+            unreadable = store.unreadable(recording.name)
+            problems += unreadable
+            if not unreadable:
+                _tell_of_experts(store, recording.name)
     except StoreError as error:
         problems.append(str(error))
     for problem in problems:
         complain(problem)
     return 1 if problems else 0
+
+
+def _tell_of_experts(store: Store, recording: str) -> None:
+    """Say what is to be known of a recording's experts beside their replies."""
+    rates, prices = store.flip_rates(recording), store.calibrations(recording)
+    for name in (spec.name for spec in store.experts(recording)):
+        told = list(store.remarks(recording, name))
+        for change in store.digest_changes(recording):
+            if change.expert == name:
+                since = f" from question {change.first_question} on" if change.n_replies else ""
+                told.append(f"its server named {change.new} instead of {change.old}{since}; {change.n_replies} replies set aside")
+        if name in rates:
+            told.append(f"{rates[name].n_flipped} of {rates[name].n_asked} labels came out differently when asked again")
+        if name in prices:
+            told.append(f"calibrated by {prices[name].n_calls} lone calls")
+        for sentence in told:
+            say(f"  {in_one_line(name)}: {in_one_line(sentence)}")
 
 
 def _verify(store: Store, arguments: argparse.Namespace) -> int:

@@ -116,11 +116,11 @@ class DigestChange:
     The first of them answered `first_question`; "" where there were none.
     """
 
-    expert: str
-    old: str
-    new: str
-    first_question: str
-    n_replies: int
+    expert: Name
+    old: Name
+    new: Name
+    first_question: Annotated[str, Field(strict=True, max_length=4_096)]
+    n_replies: Count
 
 
 Measured = TypeVar("Measured", Calibration, FlipRate)
@@ -222,16 +222,28 @@ class Store:
 
     def remarks(self, recording: str, expert: str) -> tuple[str, ...]:
         """Return what was noted of how an expert was asked; nothing where there is no such recording."""
+        return self._notes(recording).get(expert, ())
+
+    def _notes(self, recording: str) -> dict[str, tuple[str, ...]]:
         for row, meta in self._rows("SELECT id, meta FROM recordings WHERE name = ?", recording):
             noted = self._meta(row, meta).get(NOTES, {})
             with as_recorded(self.path, "recordings", row):
-                return tuple(str(remark) for remark in noted.get(expert, ()))
-        return ()
+                return {name: tuple(str(remark) for remark in remarks) for name, remarks in noted.items()}
+        return {}
 
     def note_digest_change(self, recording: str, change: DigestChange) -> None:
         """Keep in `meta` that a server named other weights for an expert in the midst of a recording."""
         with self._amended_meta(recording) as meta:
             meta[DIGEST_CHANGES] = [*meta.get(DIGEST_CHANGES, []), asdict(change)]
+
+    def digest_changes(self, recording: str) -> tuple[DigestChange, ...]:
+        """Return where a server named other weights for an expert in the midst of a recording, oldest first."""
+        found: list[DigestChange] = []
+        for row, meta in self._rows("SELECT id, meta FROM recordings WHERE name = ?", recording):
+            told = self._meta(row, meta).get(DIGEST_CHANGES, [])
+            with as_recorded(self.path, "recordings", row):
+                found += [packing.checked(DigestChange, **change) for change in told]
+        return tuple(found)
 
     @contextmanager
     def _amended_meta(self, recording: str) -> Iterator[dict[str, Any]]:  # Any: a JSON object
@@ -578,7 +590,7 @@ class Store:
     def unreadable(self, recording: str) -> list[str]:
         """Return what of a recording, its replies left out, cannot be read: one line each, with table and row."""
         found = []
-        readers = (self.questions, self.experts, self.faults, self.calibrations, self.flip_rates)
+        readers = (self.questions, self.experts, self.faults, self._notes, self.digest_changes, self.calibrations, self.flip_rates)
         for read in (lambda name: self.recordings(), *readers):
             try:
                 read(recording)
