@@ -24,9 +24,9 @@ from der_core.recording.table import Table, load_table
 from der_core.records import Label
 from der_core.routing import state
 from der_core.routing.agent.training import train_router
+from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import fit_prices
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
-from der_core.routing.sources import TableSource
 from der_core.routing.thresholds import fit_thresholds
 from der_core.routing.trained import AgentRouter
 
@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> None:
 
 def _print_singles(table: Table) -> None:
     """The same questions, each expert asked once: what a router has to beat."""
+    table = with_program_confidence(table, fit_program_confidence(table))
     moved = table.with_thresholds(fit_thresholds(table))
     costs = fit_prices(table, DEPLOYABLE.episode.cost_mode).table_costs(table)[:, :, Label.NONE].mean(axis=0)
     for spec, right, cost in zip(table.experts, moved.quality[:, :, Label.NONE].mean(axis=0), costs, strict=True):
@@ -69,7 +70,7 @@ def _cross_validated(table: Table, config: TrainConfig, encoder: TextEncoder) ->
         held_out = table.subset(fold)
         trained = train_router(table.subset(np.setdiff1d(np.concatenate(folds), fold)), config, encoder)
         router = AgentRouter(trained, trained.state.question_vectors(held_out.questions, encoder))
-        run = rollout(router, TableSource(held_out, trained.prices, trained.thresholds), config.reward)
+        run = rollout(router, trained.table_source(held_out), config.reward)
         figures.append((run.correct.mean(), trained.curves[-1].accuracy, run.costs.sum(axis=1).mean()))
     left_out, training, cost = np.mean(figures, axis=0)
     return f"right {left_out:.1%} left out, {training:.1%} in training, cost {cost:.2f}"

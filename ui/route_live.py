@@ -126,7 +126,7 @@ def _first_replies(asked: Asked, router: TrainedRouter) -> Iterator[FirstReply]:
 def _open_source(asked: Asked, router: TrainedRouter) -> LiveSource:
     experts = _held_open(located(router.experts), allow_remote()).experts
     check_experts_match(router, [expert.spec for expert in experts])
-    return LiveSource([asked.question], experts, router.prices, router.thresholds)
+    return router.live_source([asked.question], experts)
 
 
 def _words(event: Event) -> str:

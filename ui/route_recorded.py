@@ -110,7 +110,7 @@ def recorded_first_replies(stage: Stage, question: Question) -> list[FirstReply]
 
 
 def _recorded_source(stage: Stage, question: Question, experts: Sequence[RecordedExpert]) -> LiveSource:
-    return LiveSource([question], experts, stage.router.prices, stage.router.thresholds)
+    return stage.router.live_source([question], experts)
 
 
 def _agent(stage: Stage, question: Question, episode: EpisodeConfig, name: str) -> AgentRouter:
@@ -132,7 +132,7 @@ def _stage(root: str, run_id: str, ref: RecordingRef) -> Stage:
         ref=ref,
         comparison=reported_comparison(report),
         traced=report["traces"]["router"],
-        source=TableSource(test, router.prices, router.thresholds),
+        source=router.table_source(test),
         router=router,
         learned={agent.name: agent for agent in agents},
     )

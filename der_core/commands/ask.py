@@ -18,7 +18,7 @@ from der_core.experts.protocol import Expert
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
-from der_core.routing.live import Decision, LiveSource, route_events
+from der_core.routing.live import Decision, route_events
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
@@ -81,7 +81,7 @@ def answer(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEncod
     """Route one question and show every step; return 2 when an expert failed."""
     vectors = trained.state.question_vectors([question], encoder)
     router = AgentRouter(trained, vectors, end=end)
-    source = LiveSource([question], experts, trained.prices, trained.thresholds)
+    source = trained.live_source([question], experts)
     actions = [spec.name for spec in trained.experts] + ["STOP"]
     try:
         for event in route_events(question, router, source, trained.config.reward):

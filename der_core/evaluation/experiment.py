@@ -21,6 +21,7 @@ from der_core.recording.splits import Splits, passage_groups, split_counts, spli
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
 from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
+from der_core.routing.confidence import fit_program_confidence
 from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices
 from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.router import Router
@@ -133,7 +134,8 @@ def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig,
     priced = price_parts(parts, router, config)
     thresholds = router.thresholds if router else None
     tables = (parts.training, parts.validation, parts.test)
-    sources = [TableSource(table, priced.prices, thresholds) for table in tables]
+    confidence = router.program_confidence if router else fit_program_confidence(parts.training)
+    sources = [TableSource(table, priced.prices, thresholds, confidence) for table in tables]
     training, validation, test = (
         Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
     )
@@ -198,7 +200,7 @@ def usable_end(router: TrainedRouter) -> End:
 
 def choose_end(router: TrainedRouter, validation: Table, encoder: TextEncoder) -> End:
     """Return the rule without gold under which the agent does best on the validation questions: accuracy less the worth of cost."""
-    source = TableSource(validation, router.prices, router.thresholds)
+    source = router.table_source(validation)
     vectors = router.state.question_vectors(validation.questions, encoder)
     weight = accuracy_per_cost(router.config.reward)
 
@@ -280,7 +282,7 @@ def report(
 
 def calibrated_confidence(validation: Table, router: TrainedRouter) -> float:
     """Return the confidence from which replies to validation questions are right nine times in ten, between 0.5 and 1."""
-    source = TableSource(validation, router.prices, router.thresholds)
+    source = router.table_source(validation)
     return min(1.0, max(0.5, calibrate_confidence(source, CONFIDENCE_TARGET).threshold))
 
 

@@ -16,6 +16,7 @@ from der_core.evaluation import metrics
 from der_core.evaluation.statistics import Difference, Interval, mcnemar_exact, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
+from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import choose_prices
 from der_core.routing.thresholds import fit_thresholds
 
@@ -187,6 +188,8 @@ class ThresholdEffect:
 
 def threshold_effects(training: Table, held_out: Table, rng: np.random.Generator) -> tuple[ThresholdEffect, ...]:
     """Return the effect on `held_out` of thresholds fitted on `training`, experts in order; `rng` draws the bootstrap."""
+    confidence = fit_program_confidence(training)
+    training, held_out = (with_program_confidence(table, confidence) for table in (training, held_out))
     thresholds = fit_thresholds(training)
     held_out = held_out.subset(np.flatnonzero(held_out.gold > 0))
     moved = held_out.with_thresholds(thresholds)

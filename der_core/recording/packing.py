@@ -209,13 +209,23 @@ def reply_from_row(row: Sequence[Any]) -> Reply:  # Any: SQL values
         digest,
         reason or "",
         alternatives_from_bytes(alternatives),
-        tuple(np.frombuffer(logprobs or b"", dtype="<f4").tolist()),
+        logprobs_from_bytes(logprobs),
         printed,
         interpreter or "",
     )
     for what in oddities(reply):
         raise ValueError(what)
     return reply
+
+
+def logprobs_from_bytes(body: object) -> tuple[float, ...]:
+    """Read the log-probabilities of a reply's tokens; TypeError or ValueError for anything else."""
+    if body is not None and not isinstance(body, bytes):
+        raise TypeError(f"the log-probabilities of the tokens are {body!r:.60}")
+    found = tuple(np.frombuffer(body or b"", dtype="<f4").tolist())
+    if not all(math.isfinite(logprob) for logprob in found):
+        raise ValueError("the log-probabilities of the tokens are not finite")
+    return found
 
 
 def alternatives_from_bytes(body: bytes | None) -> tuple[tuple[str, float], ...]:

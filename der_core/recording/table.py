@@ -41,7 +41,8 @@ class Table:
     `labels[q, n, b]` is the code of what expert n replies to question q after label b, 0 where that was
     not recorded; reals are nan there. Where an expert is asked a question once, its reply stands after every label. Times are seconds; a count of tokens that the server did not tell is nan. `n_left_out` counts the questions
     of the recording that are missing here because replies of theirs are. `calibrations` tell by expert what its tokens
-    cost in seconds, of those that were calibrated.
+    cost in seconds, of those that were calibrated. `mean_logprob` is that of the tokens of a reply that is more than a word,
+    nan where unknown.
     """
 
     questions: tuple[Question, ...]
@@ -57,6 +58,12 @@ class Table:
     generated_tokens: Reals
     n_left_out: int = 0
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    mean_logprob: Reals = None  # type: ignore[assignment]  # nan throughout where not given
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given."""
+        if self.mean_logprob is None:
+            object.__setattr__(self, "mean_logprob", np.full(self.labels.shape, np.nan, dtype=np.float32))
 
     @property
     def n_questions(self) -> int:
@@ -133,7 +140,9 @@ class Table:
         hasher.update(packing.to_json(experts).encode())
         p_yes = np.where(np.isnan(self.p_yes), np.float32(-1), self.p_yes)
         counts = [(np.nan_to_num(getattr(self, name), nan=0.0), "<i4") for name in _COUNT_FIELDS]
-        for array, kind in ((self.labels, "i1"), (p_yes, "<f4"), *counts):
+        # Recordings from before it was kept have none, and their hash stays as it was.
+        logprobs = [] if np.isnan(self.mean_logprob).all() else [(np.nan_to_num(self.mean_logprob, nan=1.0), "<f4")]
+        for array, kind in ((self.labels, "i1"), (p_yes, "<f4"), *counts, *logprobs):
             hasher.update(np.ascontiguousarray(array, dtype=kind).tobytes())
         return hasher.hexdigest()
 
@@ -199,12 +208,15 @@ def _read(store: Store, recording: str) -> Table:
     shape = (len(questions), len(experts), N_LABELS)
     arrays: dict[str, Any] = {"labels": np.zeros(shape, dtype=np.int8)}  # Any: arrays of two kinds of number
     arrays |= {name: np.full(shape, np.nan, dtype=np.float32) for name in (*_REAL_FIELDS, *_COUNT_FIELDS)}
-    rows = store.entry_rows(recording, ["p.id", *(f"p.{name}" for name in ("label", *_REAL_FIELDS, *_COUNT_FIELDS))])
+    rows = store.entry_rows(recording, ["p.id", "p.token_logprobs", *(f"p.{name}" for name in ("label", *_REAL_FIELDS, *_COUNT_FIELDS))])
+    mean_logprob = np.full(shape, np.nan, dtype=np.float32)
     if rows:
-        ids, names, previous, replies, *values = zip(*rows, strict=True)
+        ids, names, previous, replies, logprobs, *values = zip(*rows, strict=True)
         at = (_places(ids, [question.id for question in questions]), _places(names, [spec.name for spec in experts]), np.array(previous))
         for (name, array), column in zip(arrays.items(), values, strict=True):
             array[at] = _numbers(name, column, replies, store)
+        mean_logprob[at] = _means(logprobs, replies, store)
+    arrays["mean_logprob"] = mean_logprob
     once = _asked_once(experts)
     for array in arrays.values():
         array[:, once] = array[:, once, :1]  # what stands after label none stands after every label
@@ -224,6 +236,20 @@ def _numbers(name: str, column: Sequence[object], replies: Sequence[int], store:
         with as_recorded(store.path, "replies", replies[row]):
             raise ValueError(f"{_WORDS.get(name, name)} is {column[row]!r:.60}")
     return numbers
+
+
+def _means(bodies: Sequence[object], replies: Sequence[int], store: Store) -> list[float]:
+    """The mean of each reply's log-probabilities, nan where there are none; StoreError, with the row, for what no reply can hold."""
+    means = []
+    for row, body in zip(replies, bodies, strict=True):
+        with as_recorded(store.path, "replies", row):
+            means.append(mean_logprob(packing.logprobs_from_bytes(body)))
+    return means
+
+
+def mean_logprob(logprobs: Sequence[float]) -> float:
+    """Return the mean of the log-probabilities of a reply's tokens in the precision in which they are kept, nan where there are none."""
+    return float(np.asarray(logprobs, dtype=np.float32).mean(dtype=np.float64)) if len(logprobs) else np.nan
 
 
 def _places(names: Sequence[str], order: Sequence[str]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from der_core.errors import SettingsError
 from der_core.experts.parsing import apply_threshold
 from der_core.experts.protocol import Expert
 from der_core.records import Label, Question, Reply, Route, Step
+from der_core.routing.confidence import with_reply_confidence
 from der_core.routing.cost import Prices
 from der_core.routing.process import Codes, DecisionProcess, Flags, Floats, Ints, Outcome, Replies, StopReason
 from der_core.routing.router import Router
@@ -39,19 +40,27 @@ class Decision:
 
 
 class LiveSource:
-    """Asks experts one by one, prices and relabels their replies as the router's recording was.
+    """Asks experts one by one; prices and relabels their replies, and gives programs their P(yes), as the router's recording was.
 
     `last_reply` is what the vectors of `Replies` cannot hold. An expert that is asked a question once gives the same
     reply when it is chosen again, at the same cost. Raises ExpertError where an expert gives no reply.
     """
 
-    def __init__(self, questions: Sequence[Question], experts: Sequence[Expert], prices: Prices, thresholds: Floats) -> None:
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        experts: Sequence[Expert],
+        prices: Prices,
+        thresholds: Floats,
+        confidence: Floats | None = None,
+    ) -> None:
         if tuple(expert.spec.name for expert in experts) != prices.experts:
             raise SettingsError(f"The router knows the experts {', '.join(prices.experts)}, in this order; open exactly these.")
         self.questions = tuple(questions)
         self.experts = tuple(experts)
         self.prices = prices
         self.thresholds = thresholds
+        self.confidence = confidence
         self.n_experts = len(experts)
         self.last_reply: Reply | None = None
         self._given: dict[tuple[int, int], Reply] = {}
@@ -69,7 +78,8 @@ class LiveSource:
         if not asked.spec.is_asked_once:
             return asked.ask(self.questions[row], previous)
         if (row, expert) not in self._given:
-            self._given[row, expert] = asked.ask(self.questions[row], Label.NONE)
+            reply = asked.ask(self.questions[row], Label.NONE)
+            self._given[row, expert] = reply if self.confidence is None else with_reply_confidence(reply, self.confidence[expert])
         return self._given[row, expert]
 
     def _take(self, into: Replies, i: int, question: Question, expert: int, reply: Reply) -> None:

@@ -48,11 +48,12 @@ class Manifest:
     results: Json
     stopped: bool
     validation_question_ids: tuple[str, ...]
+    program_confidence: Floats | None
 
 
 def write_manifest(router: TrainedRouter) -> bytes:
     """Return the manifest of `router` as canonical JSON: equal routers give equal bytes."""
-    data = {
+    data: Json = {
         "schema": SCHEMA,
         "config": router.config.to_json(),
         "experts": [asdict(without_machine(spec)) for spec in router.experts],
@@ -70,6 +71,8 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "results": router.results,
         "stopped": router.stopped,
     }
+    if router.program_confidence is not None:
+        data["program_confidence"] = router.program_confidence.tolist()
     return json.dumps(_with_null(data), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -83,6 +86,7 @@ def read_manifest(body: bytes) -> Manifest:
     if schema != SCHEMA:
         raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {SCHEMA!r}. Train it again.")
     data.setdefault("validation_question_ids", [])  # an earlier version did not tell them
+    data.setdefault("program_confidence", None)  # no expert writes programs
     _expect(set(data) == {field.name for field in fields(Manifest)} - {"encoder_id"} | {"encoder"}, "the fields of a router")
     experts = _read_experts(data["experts"])
     _expect(isinstance(data["stopped"], bool) and isinstance(data["results"], dict), "stopped and results")
@@ -102,6 +106,7 @@ def read_manifest(body: bytes) -> Manifest:
         results=data["results"],
         stopped=data["stopped"],
         validation_question_ids=_texts(data["validation_question_ids"], "validation_question_ids"),
+        program_confidence=_read_confidence(data["program_confidence"], experts),
     )
 
 
@@ -193,6 +198,14 @@ def _read_prices(data: object, experts: Sequence[ExpertSpec]) -> Prices:
         scale=_reals(entry["scale"], n, "scale", smallest),
         charged=tuple(charged),
     )
+
+
+def _read_confidence(data: object, experts: Sequence[ExpertSpec]) -> Floats | None:
+    if data is None:
+        return None
+    rows = _list(data, "program_confidence")
+    _expect(len(rows) == len(experts), "program_confidence")
+    return np.array([_reals(row, 2, "program_confidence", -math.inf, missing=True) for row in rows])
 
 
 def _read_point(data: object, n_experts: int) -> CurvePoint:

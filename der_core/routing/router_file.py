@@ -148,6 +148,7 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
         results=manifest.results,
         stopped=manifest.stopped,
         validation_question_ids=manifest.validation_question_ids,
+        program_confidence=manifest.program_confidence,
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import N_LABELS
+from der_core.routing.confidence import with_program_confidence
 from der_core.routing.cost import Prices
 from der_core.routing.process import Codes, Flags, Floats, Ints, Replies
 from der_core.routing.thresholds import centre
@@ -15,10 +16,14 @@ from der_core.routing.thresholds import centre
 class TableSource:
     """Replays a table: every reply is an array look-up.
 
-    `thresholds` (shape [N], nan: none) relabel the replies; quality is that of the relabelled reply.
+    `confidence` (see `der_core.routing.confidence`) gives programs their P(yes); then `thresholds` (shape [N], nan: none)
+    relabel the replies; quality is that of the relabelled reply. `table` of the source has both done.
     """
 
-    def __init__(self, table: Table, prices: Prices, thresholds: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, table: Table, prices: Prices, thresholds: NDArray[np.float64] | None = None, confidence: Floats | None = None
+    ) -> None:
+        table = with_program_confidence(table, confidence)
         borders = np.full(table.n_experts, np.nan) if thresholds is None else thresholds
         self.table = table if thresholds is None else table.with_thresholds(borders)
         self.prices = prices

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from der_core.config import End, ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
+from der_core.experts.protocol import Expert
+from der_core.recording.table import Table
+from der_core.records import Question
 from der_core.routing.cost import Prices
+from der_core.routing.live import LiveSource
 from der_core.routing.policy import PolicyNetwork
 from der_core.routing.process import Floats, Situation
 from der_core.routing.router import Choice, RouteRules
+from der_core.routing.sources import TableSource
 from der_core.routing.state import QuestionVectors, StateEncoder
 
 
@@ -59,7 +64,8 @@ class TrainingProgress:
 class TrainedRouter:
     """What a training leaves behind; `der_core.routing.router_file` saves all of it.
 
-    `thresholds` [N] are on P(yes), nan for none. `data_hash` and `training_question_ids` name the replies it
+    `thresholds` [N] are on P(yes), nan for none; `program_confidence` [N, 2] gives programs theirs (None: no expert writes
+    any). `data_hash` and `training_question_ids` name the replies it
     was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
     an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
     `stopped` tells that training was ended early.
@@ -79,6 +85,15 @@ class TrainedRouter:
     results: dict[str, Any]  # Any: a JSON object
     stopped: bool = False
     validation_question_ids: tuple[str, ...] = ()
+    program_confidence: Floats | None = None
+
+    def table_source(self, table: Table) -> TableSource:
+        """Return the replies of `table` as this router reads and prices them."""
+        return TableSource(table, self.prices, self.thresholds, self.program_confidence)
+
+    def live_source(self, questions: Sequence[Question], experts: Sequence[Expert]) -> LiveSource:
+        """Return a source that asks `experts`, whose replies are read and priced as those of `table_source`."""
+        return LiveSource(questions, experts, self.prices, self.thresholds, self.program_confidence)
 
 
 class AgentRouter:

@@ -27,6 +27,7 @@ from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
 from der_core.routing.agent.network import MaskedPolicy, extract_actor
 from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
+from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import Prices, fit_prices
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.process import DecisionProcess, Floats
@@ -58,7 +59,7 @@ def train_router(
 ) -> TrainedRouter:
     """Return a router trained on the questions of `table`, all of which are training questions.
 
-    Thresholds, prices and projections are fitted on the same questions. Whole rollouts are run, so the
+    The confidence of programs, thresholds, prices and projections are fitted on the same questions. Whole rollouts are run, so the
     steps are rounded up to a multiple of `n_envs * n_steps`. `stop` ends the training at the next step of the
     environments; what was learned so far is returned. `clock` counts seconds. Equal arguments give equal
     routers; trainings in several threads run one after the other. Raises SettingsError for settings that
@@ -88,6 +89,7 @@ def train_router(
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         results={},
         stopped=watcher.stopped,
+        program_confidence=prepared.program_confidence,
     )
 
 
@@ -100,17 +102,20 @@ class Prepared:
     vectors: QuestionVectors
     prices: Prices
     thresholds: Floats
+    program_confidence: Floats | None
 
 
 def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared:
-    """Fit thresholds, prices and projections on `table`, and encode its questions."""
+    """Fit the confidence of programs, thresholds, prices and projections on `table`, and encode its questions."""
+    confidence = fit_program_confidence(table)
+    table = with_program_confidence(table, confidence)
     thresholds = fit_thresholds(table) if config.fit_thresholds else np.full(table.n_experts, np.nan)
     prices = fit_prices(table, config.episode.cost_mode, config.calibration_samples)
     process = DecisionProcess(TableSource(table, prices, thresholds), config.episode, config.reward)
     with threadpool_limits(limits=1, user_api="blas"):  # on a busy machine a threaded SVD waits for itself, a hundred times as long
         state = StateEncoder.fit(table.questions, config.episode, table.n_experts, encoder)
         vectors = state.question_vectors(table.questions, encoder)
-    return Prepared(process, state, vectors, prices, thresholds)
+    return Prepared(process, state, vectors, prices, thresholds, confidence)
 
 
 def build_model(env: VecEnv, config: TrainConfig) -> PPO:
