@@ -92,7 +92,7 @@ def _add_experts(parser: argparse.ArgumentParser, default: Sequence[str] = ("pap
         default=list(default),
         metavar="EXPERT",
         help="presets (paper, small, installed), experts files (.toml), Ollama models, openai:MODEL or gguf:FILE; "
-        "behind a model @STYLE (such as @reason) and +held (held to yes or no), before it NAME=",
+        "behind a model @STYLE (such as @reason or @program) and +held (held to yes or no), before it NAME=",
     )
     group.add_argument(
         "--models", default=DEFAULT_MODELS, metavar="FOLDER", help="where installed model files that come in pieces are joined"

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import ExpertError, InterpreterMissing
+from der_core.experts import opening
 from der_core.experts.sandbox import PRINTED_BYTES, Sandbox
 
 TOO_LONG = "the program ran longer than 0.5 seconds"
@@ -301,6 +304,17 @@ def test_an_interpreter_that_cannot_be_started_is_no_fault_of_the_program(monkey
     with pytest.raises(InterpreterMissing, match="cannot be started") as caught:
         Sandbox().run("print('yes')")
     assert isinstance(caught.value, ExpertError) and "\n" not in str(caught.value)
+
+
+def test_an_expert_without_its_interpreter_is_not_ready_and_not_opened(monkeypatch):
+    monkeypatch.setenv("MONTY_BIN", "/nonexistent/monty")
+    monkeypatch.setattr(opening, "SANDBOX", Sandbox())
+    spec = ExpertSpec("tiny@program", "openai", "tiny", "program", digest="sha256:1")
+    (health,) = opening.check_experts([spec], AskOptions())
+    assert not health.ready and "cannot be started" in health.message
+    with pytest.raises(InterpreterMissing):
+        opening.open_expert(spec, AskOptions())
+    opening.open_expert(replace(spec, style="direct"), AskOptions()).close()
 
 
 def test_the_process_ends_with_ours():

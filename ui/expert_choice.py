@@ -49,7 +49,7 @@ _ABOUT = {
     "gguf": "Model files that run inside this program, without any server.",
     "openai": "The models of llama.cpp's server, vLLM, LM Studio or any other server that speaks OpenAI's protocol. Tick those that should answer.",
     "file": "A TOML file with each expert's model, address, style and limits; docs/servers.md shows one. A key is named by its environment variable.",
-    "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples.",
+    "own": "Any mixture: `llama3.2:3b` is a model of Ollama, `openai:NAME` one of the other server, `gguf:NAME.gguf` a file; `@reason` behind it lets it reason first, `@examples` shows it four examples, `@program` lets it write a program that is run.",
 }
 
 

@@ -3,7 +3,7 @@
 MODEL                  a model of Ollama, as `ollama list` writes it
 openai:MODEL           a model of an OpenAI-compatible server
 gguf:/path/file.gguf   a GGUF file, run inside this program
-...@style              any of the above in an answering style, such as @reason or @examples (@direct is the default)
+...@style              any of the above in an answering style, such as @reason, @examples or @program (@direct is the default)
 ...@style+held         held to yes or no by the server's own constraint; +held alone after a model means @direct+held
 NAME=...               any of the above under a name of one's own
 """
