@@ -81,6 +81,10 @@ class ExpertSpec:
         _require(_is_plain(self.model, 4096), f"Expert {self.name}: {self.model[:60]!r} is no name of a model.")
         _require(bool(re.fullmatch("[a-z][a-z0-9_-]{0,31}", self.backend)), f"Expert {self.name}: unknown backend {self.backend[:40]!r}.")
         _require(self.style in get_args(Style), f"Expert {self.name}: unknown answering style {self.style!r}.")
+        _require(
+            not (self.held and self.style == "program"),
+            f"Expert {self.name}: held to yes or no it could write no program; leave out @program or +held.",
+        )
         for name in ("context_tokens", "max_tokens", "threads", "batch_tokens"):
             value = getattr(self, name)
             _require(value is None or 1 <= value <= 1 << 24, f"Expert {self.name}: {name} must be a whole number from 1 up, not {value}.")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from der_core.config import ExpertSpec
+from der_core.errors import SettingsError
 from der_core.experts.finishing import finish_reply
 from der_core.experts.parsing import CUT_PROGRAM, TokenChoice
 from der_core.experts.program import NEITHER, NO_PROGRAM, SILENT, find_program, read_printed, run_program
@@ -165,6 +167,12 @@ def test_a_reply_without_a_whole_program_is_invalid(text, finish, reason):
 def test_a_program_inside_a_thought_is_not_the_reply():
     text = f"<think>{fenced('print(1 > 2)')}</think>\n{FENCED}"
     assert finish_reply(raw(text), "program").label == Label.YES
+
+
+def test_a_program_cannot_be_held_to_yes_or_no():
+    ExpertSpec("tiny@program", "ollama", "tiny", "program").check()
+    with pytest.raises(SettingsError, match="could write no program"):
+        ExpertSpec("tiny@program", "ollama", "tiny", "program", held=True).check()
 
 
 def test_replies_in_other_styles_are_read_and_nothing_is_run():
