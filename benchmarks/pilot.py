@@ -1,78 +1,106 @@
-"""Which experts are worth recording: first prompts on a few bundled questions of the training part; the held-out half is not touched.
+"""Which kinds of questions some expert can answer: first prompts on pilot questions, which never enter a recording.
 
-    python -m benchmarks.pilot PER_KIND EXPERT [EXPERT ...]
+    python -m benchmarks.pilot EXPERT REPLIES.jsonl QUESTIONS.jsonl [QUESTIONS.jsonl ...]
 
-Experts are written as on the command line, for instance gguf:FILE.gguf@examples. Prints the share of right answers, the
-AUC of P(yes), the share of yes and of invalid replies, and seconds a question, the model loaded.
+EXPERT is written as on the command line, for instance gguf:FILE.gguf@program. Replies are kept in REPLIES.jsonl, one a line,
+and not asked again. The table at the end has a line for each kind: right of asked, the 80 % interval (Wilson), and whether
+the kind enters by the rule that was set beforehand: right on 65 % or more, and the lower end above 55 %.
 """
 
 from __future__ import annotations
 
-import random
+import json
 import sys
-import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from der_core.config import AskOptions, ExpertSpec
+from der_core.config import AskOptions
+from der_core.evaluation.statistics import wilson_interval
+from der_core.experts.grammar import parse_expert
 from der_core.experts.opening import open_expert
-from der_core.experts.pool import parse_experts
-from der_core.recording.questions import load_questions, split_counts
-from der_core.records import Label, Question, Reply
+from der_core.recording.questions import load_questions
+from der_core.records import Label, Question
 
-N_TRAINING, SPLIT, DRAW = 536, 7, 1
+ENTERS_FROM, LOWER_END_ABOVE, CONFIDENCE = 0.65, 0.55, 0.80
+
+
+class Row(TypedDict):
+    """A reply as it is kept."""
+
+    question: str
+    kind: str
+    gold: str
+    label: str
+    text: str
+    printed: str | None
+    p_yes: float | None
+    generated_tokens: int | None
+    wall_s: float
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print one line per expert."""
-    per_kind, *names = arguments
-    questions = sample(int(per_kind))
-    for spec in parse_experts(names):
-        print(figures(spec, questions), flush=True)
+    """Ask what is missing, then print the table."""
+    name, place, *files = arguments
+    questions = [question for file in files for question in load_questions(file)]
+    rows = ask_all(name, Path(place), questions)
+    print(f"{name}, {len(rows)} questions\n")
+    print("| kind | right | share | 80 % interval | no answer | tokens, mean | seconds, median | enters |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        print(line(kind, [row for row in rows if row["kind"] == kind]))
 
 
-def sample(per_kind: int) -> list[Question]:
-    """Draw so many questions of each kind from the training part."""
-    questions = load_questions("bundled")
-    splits = split_counts(questions, train=N_TRAINING, test=len(questions) - N_TRAINING, seed=SPLIT)
-    training = set(splits.train) | set(splits.validation)
-    rng = random.Random(DRAW)
-    kinds = sorted({question.kind or "" for question in questions})
-    return [
-        drawn
-        for kind in kinds
-        for drawn in rng.sample([question for question in questions if question.kind == kind and question.id in training], per_kind)
-    ]
-
-
-def figures(spec: ExpertSpec, questions: Sequence[Question]) -> str:
-    """Ask one expert all questions and return its line."""
-    expert = open_expert(spec, AskOptions(threads=1))
+def ask_all(name: str, place: Path, questions: Sequence[Question]) -> list[Row]:
+    """Return a row for each question, asking only for what `place` lacks."""
+    kept: dict[str, Row] = {}
+    if place.exists():
+        kept = {row["question"]: row for row in map(json.loads, place.read_text().splitlines())}
+    expert = open_expert(parse_expert(name), AskOptions(threads=1, states_folder=str(place.parent / "states")))
     try:
-        expert.ask(questions[0], Label.NONE)  # loads the model
-        began = time.perf_counter()
-        replies = [expert.ask(question, Label.NONE) for question in questions]
-        seconds = (time.perf_counter() - began) / len(questions)
+        with place.open("a") as out:
+            for question in questions:
+                if question.id in kept or question.gold is None:
+                    continue
+                reply = expert.ask(question, Label.NONE)
+                row = Row(
+                    question=question.id,
+                    kind=question.kind or "",
+                    gold=question.gold.word,
+                    label=reply.label.word,
+                    text=reply.text,
+                    printed=reply.printed,
+                    p_yes=reply.p_yes,
+                    generated_tokens=reply.generated_tokens,
+                    wall_s=reply.wall_s,
+                )
+                kept[question.id] = row
+                out.write(json.dumps(row) + "\n")
+                out.flush()
     finally:
         expert.close()
-    labels = np.array([reply.label for reply in replies])
-    right = np.mean(labels == np.array([question.gold for question in questions]))
+    return [kept[question.id] for question in questions if question.id in kept]
+
+
+def line(kind: str, rows: Sequence[Row]) -> str:
+    """The line of one kind."""
+    right, n = sum(row["label"] == row["gold"] for row in rows), len(rows)
+    interval = wilson_interval(right, n, CONFIDENCE)
+    enters = right / n >= ENTERS_FROM and interval.low > LOWER_END_ABOVE
+    silent = sum(row["label"] == Label.INVALID.word for row in rows)
+    tokens = np.mean([row["generated_tokens"] or 0 for row in rows])
+    seconds = np.median([row["wall_s"] for row in rows])
     return (
-        f"{spec.name}: right {right:.1%}, AUC {auc(questions, replies):.2f}, yes {np.mean(labels == Label.YES):.0%}, "
-        f"invalid {np.mean(labels == Label.INVALID):.0%}, {seconds:.1f} s a question, {len(questions)} questions"
+        f"| {kind} | {right} of {n} | {right / n:.0%} | {interval.low:.0%} to {interval.high:.0%} | {silent} "
+        f"| {tokens:.0f} | {seconds:.1f} | {'yes' if enters else 'no'} |"
     )
 
 
-def auc(questions: Sequence[Question], replies: Sequence[Reply]) -> float:
-    """Return how often a yes-question has the greater P(yes) of a pair with a no-question; half for equals, unknown ones left out."""
-    p_yes = np.array([np.nan if reply.p_yes is None else reply.p_yes for reply in replies])
-    return auc_of(p_yes, np.array([question.gold is Label.YES for question in questions]))
-
-
 def auc_of(p_yes: NDArray[np.float64], is_yes: NDArray[np.bool_]) -> float:
-    """Return the same from P(yes), nan where unknown, and whether yes is right."""
+    """Return how often a yes-question has the greater P(yes) of a pair with a no-question; half for equals, nan left out."""
     yes, no = p_yes[is_yes & np.isfinite(p_yes)], p_yes[~is_yes & np.isfinite(p_yes)]
     return float(np.mean(yes[:, None] > no) + np.mean(yes[:, None] == no) / 2)
 

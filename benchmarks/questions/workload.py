@@ -26,14 +26,16 @@ WORKLOAD_KINDS: dict[str, tuple[Family, ...]] = {
 """The families of every kind that `draw` knows."""
 
 WORKED = (
-    {"12", "30"},
+    {"27", "18"},
+    {"lantern"},
+    {"pepper", "letters"},
+    {"09:40", "135"},
+    {"2", "july", "23", "june"},
+    {"june", "august"},
+    {"35", "celsius", "95", "fahrenheit"},
+    {"8", "6", "1", "3", "smallest"},
+    {"kilometre", "hundred"},
     {"garden"},
-    {"banana"},
-    {"16:45", "90"},
-    {"29", "april", "5"},
-    {"march", "april", "61"},
-    {"50", "fahrenheit", "10"},
-    {"4", "9", "2", "7"},
 )
 """What the worked examples shown to the experts are about: a question with all words of one of these sets is not dealt."""
 
