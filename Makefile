@@ -19,7 +19,7 @@ check: $(VENV)/dev.done     ## lint, format, types
 	$(BIN)/mypy
 
 pytest: $(VENV)/dev.done browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(VENV)/dev.done browser  ## measure the targets, print ratios, write benchmarks/results/
 	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done

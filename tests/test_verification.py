@@ -108,7 +108,7 @@ def test_a_sound_store_says_what_is_proven_and_what_is_not(opened: Store):
         ("UPDATE replies SET prompt_s = 1e6 WHERE id = 1", "prompt_s is 1000000.0"),
         ("UPDATE replies SET text = x'ff' WHERE id = 1", "text is a bytes"),
         ("UPDATE replies SET alternatives = x'00' WHERE id = 1", "Reply 1: packed text that is cut"),
-        ("UPDATE replies SET token_logprobs = x'0000c07f' WHERE id = 1", "a log-probability is nan"),
+        ("UPDATE replies SET token_logprobs = x'0000c07f' WHERE id = 1", "the log-probabilities of the tokens are not finite"),
         ("UPDATE replies SET printed = 5 WHERE id = 1", None),  # a number becomes text in a column of text
         ("UPDATE vectors SET vector = x'007e007e007e'", "Table vectors, row 1: a vector with a number that is none"),
         ("UPDATE vectors SET vector = ''", "Table vectors, row 1"),
