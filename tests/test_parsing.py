@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from der_core.experts.parsing import TokenChoice, apply_threshold, p_yes_from_top_logprobs, read_label
+from der_core.experts.parsing import TokenChoice, apply_thresholds, p_yes_from_top_logprobs, read_label
 from der_core.records import Label
 
 
@@ -121,11 +121,16 @@ def test_a_word_split_over_tokens_is_judged_where_it_begins():
 
 @pytest.mark.parametrize("label", [Label.YES, Label.NO, Label.INVALID])
 def test_without_threshold_or_probability_the_label_stands(label):
-    assert apply_threshold(label, 0.9, None) is label
-    assert apply_threshold(label, None, 0.5) is label
+    assert apply_thresholds(label, 0.9, math.nan) == label
+    assert apply_thresholds(label, math.nan, 0.5) == label
 
 
 @pytest.mark.parametrize(("p_yes", "expected"), [(0.7, Label.YES), (0.71, Label.YES), (0.69, Label.NO), (0.0, Label.NO)])
-@pytest.mark.parametrize("label", [Label.YES, Label.NO, Label.INVALID])
+@pytest.mark.parametrize("label", [Label.YES, Label.NO])
 def test_a_threshold_decides_in_place_of_the_word(label, p_yes, expected):
-    assert apply_threshold(label, p_yes, 0.7) is expected
+    assert apply_thresholds(label, p_yes, 0.7) == expected
+
+
+@pytest.mark.parametrize("label", [Label.NONE, Label.INVALID])
+def test_a_threshold_makes_no_answer_of_what_was_not_read_as_one(label):
+    assert apply_thresholds([label] * 3, [0.0, 0.5, 1.0], 0.5).tolist() == [label] * 3

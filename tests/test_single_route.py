@@ -61,6 +61,20 @@ def test_a_retraced_route_is_the_route_that_was_taken(config: TrainConfig) -> No
             assert route.stop_reason == StopReason(int(run.reasons[row])).words
 
 
+@pytest.mark.parametrize("config", [QUICK_DEPLOYABLE, QUICK_PAPER], ids=["deployable", "paper"])
+def test_no_router_makes_an_answer_of_replies_that_say_neither(config: TrainConfig) -> None:
+    table = random_table(np.random.default_rng(5), 12, 3)
+    unread = replace(table, labels=np.full_like(table.labels, Label.INVALID))
+    for router in [*every_baseline(unread, config), agent(unread, config)]:
+        run = rollout(router, table_source(unread), config.reward)
+        assert (run.answers == Label.INVALID).all() and not run.correct.any(), router.name
+
+
+def agent(table: Table, config: TrainConfig) -> AgentRouter:
+    trained = untrained_router(table, config, 1, prices=fit_prices(table, "compute"), thresholds=THRESHOLDS)
+    return AgentRouter(trained, trained.state.question_vectors(table.questions, ENCODER))
+
+
 def test_a_stop_is_told_as_a_decision_of_its_own() -> None:
     table = make_table([[1, 2]], gold=[Label.YES])
     run = rollout(_stopping(), table_source(table, np.full(2, np.nan)), REWARD)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import make_table
+from fakes import ScriptedExpert, make_table, says
 from hypothesis import given
 from hypothesis import strategies as st
 from random_tables import random_table
 
-from der_core.experts.parsing import apply_threshold
+from der_core.experts.parsing import apply_thresholds
 from der_core.records import Label
+from der_core.routing.cost import fit_prices
+from der_core.routing.live import LiveSource
+from der_core.routing.sources import TableSource
 from der_core.routing.thresholds import centre, fit_thresholds
 
+PRICES = fit_prices(make_table([[1]]), "params")
 probability = st.floats(0.001, 0.999)
 
 
@@ -65,6 +69,13 @@ class TestFit:
     def test_is_nan_without_gold_answers(self) -> None:
         assert np.isnan(fit_thresholds(make_table([[1], [1]], gold=[Label.NONE, Label.NONE]))).all()
 
+    def test_looks_past_replies_that_say_neither(self) -> None:
+        # Taken for answers, the invalid ones (P(yes) .6, gold no) would draw the border of the others up, to .65.
+        labels, p_yes = [[1], [1], [1], [3], [3]], [[0.9], [0.7], [0.5], [0.6], [0.6]]
+        table = make_table(labels, p_yes, gold=[Label.YES, Label.YES, Label.NO, Label.NO, Label.NO])
+        assert fit_thresholds(table) == pytest.approx([0.6])
+        assert fit_thresholds(make_table([[3], [3]], [[0.9], [0.1]], gold=[Label.YES, Label.NO])) == pytest.approx([np.nan], nan_ok=True)
+
     def test_prefers_one_half_among_equals(self) -> None:
         # the words are wrong though P(yes) is clear: any border between .2 and .8 is right
         table = make_table([[2], [1]], [[0.8], [0.2]], gold=[Label.YES, Label.NO])
@@ -77,21 +88,26 @@ class TestFit:
         p, gold = table.p_yes[:, :, 0].astype(float), table.gold
         grid = np.linspace(0, 1.001, 2003)
         for expert, threshold in enumerate(fit_thresholds(table)):
-            best = max(np.mean((p[:, expert] >= t) == (gold == Label.YES)) for t in grid)
-            words = np.mean(table.labels[:, expert, 0] == gold)
-            fitted = words if np.isnan(threshold) else np.mean((p[:, expert] >= threshold) == (gold == Label.YES))
+            said = table.labels[:, expert, 0] != Label.INVALID
+            best = max(np.mean((p[said, expert] >= t) == (gold[said] == Label.YES)) for t in grid)
+            words = np.mean(table.labels[said, expert, 0] == gold[said])
+            fitted = words if np.isnan(threshold) else np.mean((p[said, expert] >= threshold) == (gold[said] == Label.YES))
             assert fitted == pytest.approx(max(best, words))
 
 
 @given(st.sampled_from([Label.YES, Label.NO, Label.INVALID]), st.none() | probability, st.none() | probability)
 def test_a_live_reply_is_relabelled_as_a_recorded_one(label: Label, p_yes: float | None, threshold: float | None) -> None:
-    p = np.nan if p_yes is None else np.float32(p_yes)
-    table = make_table([[label]], [[p]])
-    recorded = table.with_thresholds([np.nan if threshold is None else threshold]).labels[0, 0, 0]
-    assert apply_threshold(label, None if p_yes is None else float(p), threshold) == recorded
+    p, border = np.nan if p_yes is None else np.float32(p_yes), np.nan if threshold is None else threshold
+    source = TableSource(make_table([[label]], [[p]]), PRICES, np.array([border]))
+    expert = ScriptedExpert(source.table.experts[0], says(label, None if p_yes is None else float(p)))
+    live = LiveSource(source.table.questions, [expert], PRICES, source.thresholds)
+    first, none = np.array([0]), np.array([0], dtype=np.int8)
+    recorded, replied = (asked.ask(first, first, none, np.array([True])) for asked in (source, live))
+    assert (recorded.labels, recorded.p_yes, recorded.quality) == (replied.labels, replied.p_yes, replied.quality)
+    assert (recorded.labels[0] == Label.INVALID) == (label == Label.INVALID)
 
 
 @given(probability, probability)
 def test_centred_above_one_half_means_relabelled_yes(p_yes: float, threshold: float) -> None:
     if abs(p_yes - threshold) > 1e-6:
-        assert (centre(p_yes, threshold) > 0.5) == (apply_threshold(Label.INVALID, p_yes, threshold) is Label.YES)
+        assert (centre(p_yes, threshold) > 0.5) == (apply_thresholds(Label.NO, p_yes, threshold) == Label.YES)

@@ -156,7 +156,7 @@ def _draw_reply(scene: Scene, step: Step) -> None:
 
 def _border(scene: Scene, step: Step) -> str:
     border = scene.borders[scene.experts.index(step.expert)]
-    return "" if np.isnan(border) else f", counts as yes from {border:.3f}"
+    return "" if np.isnan(border) or step.label == Label.INVALID else f", counts as yes from {border:.3f}"
 
 
 def _draw_verdict(gold: Label | None, label: Label) -> None:

@@ -10,6 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from der_core.config import Style
 from der_core.experts.answers import NEITHER, Answer, answer_after_reason, answer_at_once
 from der_core.experts.thoughts import ReplyProper, reply_proper
@@ -19,7 +22,7 @@ from der_core.records import Label
 __all__ = [
     "Reading",
     "TokenChoice",
-    "apply_threshold",
+    "apply_thresholds",
     "p_yes_again",
     "p_yes_from_top_logprobs",
     "read_label",
@@ -107,11 +110,16 @@ def p_yes_again(text: str, style: Style, alternatives: Sequence[tuple[str, float
     return p_yes_at(TokenChoice("", tuple(alternatives)), *words)
 
 
-def apply_threshold(label: Label, p_yes: float | None, threshold: float | None) -> Label:
-    """Let a threshold on P(yes) decide in place of the word; without threshold or probability the label stands."""
-    if threshold is None or p_yes is None:
-        return label
-    return Label.YES if p_yes >= threshold else Label.NO
+def apply_thresholds(labels: ArrayLike, p_yes: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int8]:
+    """Return the labels with yes or no decided by thresholds on P(yes) in place of the words; arguments broadcast.
+
+    A label is read, never assumed: only what was read as yes or no is moved, so that a reply that says neither, a
+    program that failed and a reply that is not there stay what they are. Nothing moves where P(yes) or threshold is nan.
+    """
+    codes, p, borders = (np.asarray(values, dtype=kind) for values, kind in ((labels, np.int8), (p_yes, float), (thresholds, float)))
+    is_read = (codes == Label.YES) | (codes == Label.NO)
+    decided = np.where(p >= borders, np.int8(Label.YES), np.int8(Label.NO))
+    return np.where(is_read & ~np.isnan(p) & ~np.isnan(borders), decided, codes)
 
 
 def stop_sequences(style: Style) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from der_core.config import ExpertSpec
 from der_core.errors import IncompleteRecording, SettingsError
 from der_core.experts.bounds import LONGEST_S, MOST_TOKENS
+from der_core.experts.parsing import apply_thresholds
 from der_core.foreign import in_one_line
 from der_core.recording import packing
 from der_core.recording.database import as_recorded
@@ -117,15 +118,12 @@ class Table:
         return np.array([place[name] for name in wanted], dtype=np.int64)
 
     def with_thresholds(self, thresholds: ArrayLike) -> Table:
-        """Return the table with replies relabelled: yes if and only if P(yes) reaches the expert's threshold.
+        """Return the table with replies relabelled: of those read as yes or no, yes if and only if P(yes) reaches the expert's threshold.
 
-        `thresholds` has shape [N]; replies keep their word where it is nan or P(yes) is unknown.
+        `thresholds` has shape [N]; replies keep their word where it is nan or P(yes) is unknown, and INVALID stays INVALID.
         """
         borders = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (self.n_experts,))[None, :, None]
-        p_yes = self.p_yes.astype(np.float64)
-        moved = (self.labels > 0) & ~np.isnan(p_yes) & ~np.isnan(borders)
-        decided = np.where(p_yes >= borders, np.int8(Label.YES), np.int8(Label.NO))
-        return replace(self, labels=np.where(moved, decided, self.labels))
+        return replace(self, labels=apply_thresholds(self.labels, self.p_yes, borders))
 
     def data_hash(self) -> str:
         """Return the sha256 of what results depend on: questions, experts, labels, P(yes) and token counts.
@@ -260,8 +258,8 @@ def _places(names: Sequence[str], order: Sequence[str]) -> NDArray[np.int64]:
 def _missing(table: Table) -> Flags:
     """Which replies some route could need and are not there.
 
-    A threshold may turn any reply into yes or no, but none into invalid: previous label invalid is needed
-    only where some reply is invalid. An expert that is asked once lacks one reply or none.
+    A threshold turns yes into no and no into yes, but none into invalid or out of it: previous label invalid is
+    needed only where some reply is invalid. An expert that is asked once lacks one reply or none.
     """
     reachable = np.ones(table.labels.shape, dtype=bool)
     reachable[:, :, Label.INVALID] = (table.labels == Label.INVALID).any(axis=(1, 2))[:, None]

@@ -13,7 +13,7 @@ import numpy as np
 
 from der_core.config import RewardConfig
 from der_core.errors import SettingsError
-from der_core.experts.parsing import apply_threshold
+from der_core.experts.parsing import apply_thresholds
 from der_core.experts.protocol import Expert
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.confidence import with_reply_confidence
@@ -84,10 +84,11 @@ class LiveSource:
 
     def _take(self, into: Replies, i: int, question: Question, expert: int, reply: Reply) -> None:
         border = self.thresholds[expert]
-        label = apply_threshold(reply.label, reply.p_yes, None if np.isnan(border) else float(border))
+        p_yes = np.nan if reply.p_yes is None else reply.p_yes
+        label = apply_thresholds(reply.label, p_yes, border)
         self.last_reply = reply
         into.labels[i] = label
-        into.p_yes[i] = centre(np.nan if reply.p_yes is None else reply.p_yes, border)
+        into.p_yes[i] = centre(p_yes, border)
         into.costs[i] = self.prices.reply_cost(expert, reply)
         into.seconds[i] = self.prices.reply_seconds(expert, reply)
         into.quality[i] = np.nan if question.gold is None else float(label == question.gold)

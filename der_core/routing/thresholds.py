@@ -1,6 +1,7 @@
 """Each expert's threshold on P(yes): fitted on training questions, applied alike to recorded and live replies.
 
-Small models lean to one label. A threshold t moves the border: the reply counts as yes from P(yes) = t on.
+Small models lean to one label. A threshold t moves the border: a reply that was read as yes or no counts as yes from
+P(yes) = t on. A reply that says neither, or a program that failed, is invalid whatever its P(yes).
 So that "confident" keeps its meaning, P(yes) is centred on the border: logit(p) - logit(t), back through
 the logistic function; a centred value of 0.5 is the border.
 """
@@ -26,7 +27,7 @@ def centre(p_yes: ArrayLike, threshold: ArrayLike) -> Floats:
 
 
 def fit_thresholds(table: Table) -> Floats:
-    """Return for each expert the threshold that is right most often on the first prompts of `table`.
+    """Return for each expert the threshold that is right most often on those first replies of `table` that say yes or no.
 
     nan where an expert gives no P(yes), or where no threshold beats the words of the replies. Among equally
     good thresholds the one nearest 0.5 is taken; candidates are the midpoints between neighbouring values.
@@ -35,12 +36,12 @@ def fit_thresholds(table: Table) -> Floats:
 
 
 def _fit(table: Table, expert: int) -> float:
-    p_yes = table.p_yes[:, expert, Label.NONE].astype(np.float64)
-    known = ~np.isnan(p_yes) & (table.gold > 0)
+    labels, p_yes = table.labels[:, expert, Label.NONE], table.p_yes[:, expert, Label.NONE].astype(np.float64)
+    known = ((labels == Label.YES) | (labels == Label.NO)) & ~np.isnan(p_yes) & (table.gold > 0)
     if not known.any():
         return np.nan
     p, yes = p_yes[known], table.gold[known] == Label.YES
-    spoken = np.mean(table.labels[known, expert, Label.NONE] == table.gold[known])
+    spoken = np.mean(labels[known] == table.gold[known])
     values = np.unique(np.concatenate([[0.0, 1.0], p]))
     candidates = np.append((values[1:] + values[:-1]) / 2, 0.5)
     right = ((p[None, :] >= candidates[:, None]) == yes[None, :]).mean(axis=1)
