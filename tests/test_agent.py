@@ -128,7 +128,7 @@ class TestTraining:
         biased = make_table([[YES, NO]] * 20, [[p, 0.4] for p in sure])
         router = train_router(biased, QUICK_DEPLOYABLE, ENCODER)
         assert router.thresholds == pytest.approx(fit_thresholds(biased), nan_ok=True)
-        assert 0.7 < router.thresholds[0] < 0.9
+        assert 0.7 < router.thresholds[0, 0] < 0.9
         assert np.isnan(train_router(biased, replace(QUICK_DEPLOYABLE, fit_thresholds=False), ENCODER).thresholds).all()
 
     def test_takes_a_batch_larger_than_the_rollout(self, table: Table) -> None:

@@ -160,7 +160,7 @@ def test_a_threshold_mends_an_expert_that_leans_to_yes() -> None:
 
 
 def test_thresholds_are_fitted_on_training_and_told_on_held_out_questions() -> None:
-    training = table_of([[YES]] * 4, p_yes=[[0.9], [0.6], [0.9], [0.6]])
+    training = table_of([[YES]] * 20, p_yes=[[0.9], [0.6], [0.9], [0.6]] * 5)
     held_out = table_of([[YES]] * 4, p_yes=[[0.6], [0.9], [0.6], [0.9]])
     effect = threshold_effects(training, held_out, np.random.default_rng(0))[0]
     assert effect.accuracy == 0.5

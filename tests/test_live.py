@@ -210,7 +210,7 @@ def test_a_repeated_choice_is_replaced_and_said_to_be() -> None:
 def test_a_threshold_relabels_a_live_reply() -> None:
     experts = [ScriptedExpert(make_spec("a"), says(Label.NO, 0.4))]
     source = planned_source(*experts)
-    source.thresholds = np.array([0.3])
+    source.thresholds = np.full((1, 4), 0.3)
     (step,) = route_question(source.questions[0], plan(0, t_max=1), source, REWARD).steps
     assert (step.reply.label, step.label) == (Label.NO, Label.YES)
 

@@ -118,7 +118,7 @@ class TestContents:
         assert report["splits"]["validation"] == [f"q{i}" for i in range(20, 28)]
 
     def test_no_data_is_null(self, report: Json) -> None:
-        assert report["thresholds"] == {"small": 0.6, "large": None}
+        assert report["thresholds"] == {"small": [0.6] * 4, "large": [None] * 4}
         assert report["curves"]["7"][0]["accuracy"] is None
         constant = next(row for row in report["results"]["deployable"] if row["family"] == "constant")
         assert constant["mean_return"] is None

@@ -172,9 +172,9 @@ class TestMismatch:
         with pytest.raises(RouterMismatch, match="'hash-encoder', not 'all-MiniLM-L6-v2'"):
             load_router(WHOLE, expected_encoder="all-MiniLM-L6-v2")
 
-    @pytest.mark.parametrize("schema", ["der-router-2", None, 1, ["der-router-1"]])
+    @pytest.mark.parametrize("schema", ["der-router-3", None, 1, ["der-router-1"]])
     def test_another_schema(self, schema: object) -> None:
-        with pytest.raises(RouterMismatch, match=f"{re.escape(str(schema))}.*reads 'der-router-1'"):
+        with pytest.raises(RouterMismatch, match=f"{re.escape(str(schema))}.*reads 'der-router-1' and 'der-router-2'"):
             load_router(with_manifest(set_in("schema", schema)))
 
 
@@ -330,8 +330,10 @@ class TestForgedManifests:
             ("prices.charged", ["whole"], "charged"),
             ("prices.charged", ["whole", "nothing", "whole"], "charged"),
             ("prices.charged", "whole", "charged"),
-            ("thresholds", [0.5], "thresholds"),
-            ("thresholds", [0.5, 1.5, None], "thresholds"),
+            ("thresholds", [0.5, 0.5, 0.5], "thresholds"),
+            ("thresholds", [[0.5] * 4], "thresholds"),
+            ("thresholds.0", [0.5], "thresholds"),
+            ("thresholds.0", [0.5, 1.5, None, 0.5], "thresholds"),
             ("curves", None, "curves"),
             ("curves.0.expert_shares", [1.0], "expert_shares"),
             ("curves.0.steps", 1.5, "steps"),
@@ -352,6 +354,15 @@ class TestForgedManifests:
 def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions() -> None:
     older = with_manifest(lambda data: data.pop("validation_question_ids"))
     assert load_router(older).validation_question_ids == ()
+
+
+def test_a_router_of_an_earlier_version_has_one_threshold_for_every_label() -> None:
+    def age(data: dict[str, object]) -> None:
+        data |= {"schema": "der-router-1", "thresholds": [0.3, None, 0.6]}
+
+    older = load_router(with_manifest(age))
+    np.testing.assert_array_equal(older.thresholds, [[0.3] * 4, [np.nan] * 4, [0.6] * 4])
+    assert agent_routes(older, TABLE) == agent_routes(replace(ROUTER, thresholds=np.array([0.3, np.nan, 0.6])), TABLE)
 
 
 def test_the_prices_of_an_earlier_version_charge_the_whole_prompt() -> None:

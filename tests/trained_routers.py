@@ -49,7 +49,7 @@ def untrained_router(table: Table, config: TrainConfig, seed: int = 0, **changes
         state=state,
         network=PolicyNetwork(weights, masks_stop=config.episode.has_stop_action),
         prices=fit_prices(table, config.episode.cost_mode),
-        thresholds=np.array([0.3] + [np.nan] * (table.n_experts - 1)),
+        thresholds=np.array([[0.3, 0.4, 0.2, np.nan]] + [[np.nan] * 4] * (table.n_experts - 1)),
         curves=(CurvePoint(128, 0.5, 1.0, 0.5, 2.0, 1.5, 0.25, shares, 0.7, -0.01, 0.4, 0.01, np.nan),),
         data_hash=table.data_hash(),
         training_question_ids=tuple(question.id for question in table.questions),

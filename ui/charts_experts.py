@@ -269,6 +269,7 @@ def _threshold_row(row: ThresholdEffect) -> dict[str, object]:
     return {
         "Expert": row.expert,
         "Yes from P(yes)": _rounded(row.threshold, 3),
+        **{f"After {word}": _rounded(threshold, 3) for word, threshold in zip(("yes", "no", "invalid"), row.after, strict=True)},
         "Right %": _percent(row.accuracy),
         "Right % with it": _percent(row.accuracy_with),
         "Gain, points": _percent(row.difference.value),

@@ -124,6 +124,7 @@ def draw_thresholds(facts: ExpertFacts) -> None:
     )
     st.caption(
         f"{facts.effects[0].n:,} held-out questions. A dash: in training no threshold was better than the expert's own words. "
+        "After yes, no: where the border lies once that answer was shown; the figures are of first replies. "
         "A gain counts where its 95 % interval leaves out 0."
     )
     table_behind(charts.threshold_frame(facts.effects), "experts_thresholds", "All figures")
@@ -161,6 +162,7 @@ def _effect(row: ThresholdEffect) -> dict[str, str]:
     return {
         "Expert": row.expert,
         "Yes from": number(row.threshold),
+        "After yes, no": f"{number(row.after[0])}, {number(row.after[1])}",
         "Right": f"{percent(row.accuracy)} → {percent(row.accuracy_with)}",
         "Gain, 95 % interval": f"{points(gap.value)} [{points(gap.low)}, {points(gap.high)}]",
         "p": number(row.mcnemar_p, 3),

@@ -35,7 +35,8 @@ _KINDS: dict[Kind, tuple[str, _Colour]] = {"live": (":material/sensors:", "viole
 class Scene:
     """What stands around the events of a route.
 
-    `experts` are in the recording's order (their colours), `borders` [N] their thresholds on P(yes), nan for none.
+    `experts` are in the recording's order (their colours), `borders` [N, 4] their thresholds on P(yes) by previous label,
+    nan for none.
     `told` says in a sentence what `kind` of route it is. `answer` replaces the last label where the router
     votes. `why_plain` says why a router without probabilities has none.
     """
@@ -155,7 +156,7 @@ def _draw_reply(scene: Scene, step: Step) -> None:
 
 
 def _border(scene: Scene, step: Step) -> str:
-    border = scene.borders[scene.experts.index(step.expert)]
+    border = scene.borders[scene.experts.index(step.expert), step.previous_label]
     return "" if np.isnan(border) or step.label == Label.INVALID else f", counts as yes from {border:.3f}"
 
 

@@ -7,6 +7,7 @@ their dictionary. Shape legend: Q questions, N experts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,13 +169,15 @@ def _bin(p: Floats, is_yes: NDArray[np.bool_], low: float, high: float) -> Relia
 class ThresholdEffect:
     """What a threshold on P(yes), fitted on training questions, does to one expert on held-out ones.
 
-    `threshold` is nan where the reply's own word is better; then nothing changes. `difference` is the accuracy
+    `threshold` is that of first replies, nan where the reply's own word is better; then nothing changes. `after` holds those after yes, no
+    and invalid were shown. `difference` is the accuracy
     with it less that without, with its bootstrap interval; `mcnemar_p` the exact p-value that both are equal.
     """
 
     expert: str
     n: int
     threshold: float
+    after: tuple[float, float, float]
     accuracy: float
     accuracy_with: float
     balanced_accuracy: float
@@ -193,17 +196,18 @@ def threshold_effects(training: Table, held_out: Table, rng: np.random.Generator
     thresholds = fit_thresholds(training)
     held_out = held_out.subset(np.flatnonzero(held_out.gold > 0))
     moved = held_out.with_thresholds(thresholds)
-    return tuple(_effect(held_out, moved, expert, float(threshold), rng) for expert, threshold in enumerate(thresholds))
+    return tuple(_effect(held_out, moved, expert, by_label.tolist(), rng) for expert, by_label in enumerate(thresholds))
 
 
-def _effect(spoken: Table, moved: Table, expert: int, threshold: float, rng: np.random.Generator) -> ThresholdEffect:
+def _effect(spoken: Table, moved: Table, expert: int, thresholds: Sequence[float], rng: np.random.Generator) -> ThresholdEffect:
     gold = spoken.gold
     before, after = spoken.labels[:, expert, Label.NONE], moved.labels[:, expert, Label.NONE]
     groups = [question.group for question in spoken.questions]
     return ThresholdEffect(
         expert=spoken.experts[expert].name,
         n=len(gold),
-        threshold=threshold,
+        threshold=thresholds[Label.NONE],
+        after=(thresholds[Label.YES], thresholds[Label.NO], thresholds[Label.INVALID]),
         accuracy=metrics.accuracy(before, gold),
         accuracy_with=metrics.accuracy(after, gold),
         balanced_accuracy=metrics.balanced_accuracy(before, gold),

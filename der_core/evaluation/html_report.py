@@ -197,12 +197,20 @@ def _experts(report: Json) -> str:
             expert["backend"],
             expert["style"],
             _number(expert["params_billions"], 2),
-            _number(thresholds.get(expert["name"]), 3),
+            _borders(thresholds.get(expert["name"])),
             expert["digest"],
         )
         for expert in report["experts"]
     ]
     return _table("", ("expert", "model", "backend", "style", "billion parameters", "yes from P(yes)", "digest"), rows)
+
+
+def _borders(thresholds: float | Sequence[float | None] | None) -> str:
+    """The thresholds of one expert; earlier reports have one, whatever was shown."""
+    if not isinstance(thresholds, Sequence):
+        return _number(thresholds, 3)
+    first, *after = (_number(threshold, 3) for threshold in thresholds)
+    return f"{first}; after yes, no, invalid {', '.join(after)}"
 
 
 def _flips(flips: Sequence[Json]) -> str:

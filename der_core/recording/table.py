@@ -120,10 +120,10 @@ class Table:
     def with_thresholds(self, thresholds: ArrayLike) -> Table:
         """Return the table with replies relabelled: of those read as yes or no, yes if and only if P(yes) reaches the expert's threshold.
 
-        `thresholds` has shape [N]; replies keep their word where it is nan or P(yes) is unknown, and INVALID stays INVALID.
+        `thresholds` are by expert and previous label [N, 4], or by expert [N]; replies keep their word where the threshold is nan or
+        P(yes) is unknown, and INVALID stays INVALID.
         """
-        borders = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), (self.n_experts,))[None, :, None]
-        return replace(self, labels=apply_thresholds(self.labels, self.p_yes, borders))
+        return replace(self, labels=apply_thresholds(self.labels, self.p_yes, by_previous_label(thresholds)))
 
     def data_hash(self) -> str:
         """Return the sha256 of what results depend on: questions, experts, labels, P(yes) and token counts.
@@ -173,6 +173,12 @@ def load_table(
     if not complete.any():
         raise IncompleteRecording(_how_to_complete(store, recording, table, int(missing.sum())))
     return replace(table.subset(np.flatnonzero(complete)), n_left_out=int((~complete).sum()))
+
+
+def by_previous_label(thresholds: ArrayLike) -> NDArray[np.float64]:
+    """Return thresholds by expert and previous label, shape [N, 4]; where there is one an expert [N], it stands for every label."""
+    borders = np.asarray(thresholds, dtype=np.float64)
+    return borders if borders.ndim == 2 else np.repeat(borders[:, None], N_LABELS, axis=1)
 
 
 def check_has_gold(questions: Sequence[Question]) -> None:

@@ -15,6 +15,7 @@ from der_core.config import RewardConfig
 from der_core.errors import SettingsError
 from der_core.experts.parsing import apply_thresholds
 from der_core.experts.protocol import Expert
+from der_core.recording.table import by_previous_label
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.confidence import with_reply_confidence
 from der_core.routing.cost import Prices
@@ -59,7 +60,7 @@ class LiveSource:
         self.questions = tuple(questions)
         self.experts = tuple(experts)
         self.prices = prices
-        self.thresholds = thresholds
+        self.thresholds = by_previous_label(thresholds)
         self.confidence = confidence
         self.n_experts = len(experts)
         self.last_reply: Reply | None = None
@@ -69,8 +70,9 @@ class LiveSource:
         """Ask the experts for which `asked` is true, one after the other."""
         replies = Replies(*(np.zeros(len(rows), dtype=kind) for kind in (np.int8, float, float, float, float)))
         for i in np.flatnonzero(asked):
-            row, expert = int(rows[i]), int(experts[i])
-            self._take(replies, int(i), self.questions[row], expert, self._reply(row, expert, Label(int(previous[i]))))
+            row, expert, shown = int(rows[i]), int(experts[i]), Label(int(previous[i]))
+            reply = self._reply(row, expert, shown)
+            self._take(replies, int(i), self.questions[row], expert, reply, self.thresholds[expert, shown])
         return replies
 
     def _reply(self, row: int, expert: int, previous: Label) -> Reply:
@@ -82,8 +84,7 @@ class LiveSource:
             self._given[row, expert] = reply if self.confidence is None else with_reply_confidence(reply, self.confidence[expert])
         return self._given[row, expert]
 
-    def _take(self, into: Replies, i: int, question: Question, expert: int, reply: Reply) -> None:
-        border = self.thresholds[expert]
+    def _take(self, into: Replies, i: int, question: Question, expert: int, reply: Reply, border: float) -> None:
         p_yes = np.nan if reply.p_yes is None else reply.p_yes
         label = apply_thresholds(reply.label, p_yes, border)
         self.last_reply = reply

@@ -17,12 +17,16 @@ import numpy as np
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import RouterFileError, RouterMismatch, SettingsError
 from der_core.experts.backends import backend_of, without_machine
+from der_core.recording.table import by_previous_label
+from der_core.records import N_LABELS
 from der_core.routing.cost import BY_SECONDS, Charge, Prices
 from der_core.routing.process import Floats
 from der_core.routing.trained import CurvePoint, TrainedRouter
 
-SCHEMA = "der-router-1"
+SCHEMA = "der-router-2"
 """Changed whenever older versions could not read what is written."""
+SCHEMAS = ("der-router-1", SCHEMA)
+"""All that are read; the first had one threshold an expert, whatever that was shown."""
 MAX_EXPERTS = 64
 MAX_DIMENSION = 16_384
 
@@ -61,7 +65,7 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "dimension": router.state.dimension,
         "components": {name: projection.basis.shape[1] for name, projection in router.state.projections.items()},
         "prices": router.prices.to_json(),
-        "thresholds": router.thresholds.tolist(),
+        "thresholds": by_previous_label(router.thresholds).tolist(),
         "curves": [asdict(point) for point in router.curves],
         "data_hash": router.data_hash,
         "training_question_ids": router.training_question_ids,
@@ -83,8 +87,11 @@ def read_manifest(body: bytes) -> Manifest:
     """
     data = _parse(body)
     schema = data.pop("schema", None)
-    if schema != SCHEMA:
-        raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {SCHEMA!r}. Train it again.")
+    if schema not in SCHEMAS:
+        known = " and ".join(map(repr, SCHEMAS))
+        raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {known}. Train it again.")
+    if schema == SCHEMAS[0]:
+        data["thresholds"] = [[threshold] * N_LABELS for threshold in _list(data.get("thresholds"), "thresholds")]
     data.setdefault("validation_question_ids", [])  # an earlier version did not tell them
     data.setdefault("program_confidence", None)  # no expert writes programs
     _expect(set(data) == {field.name for field in fields(Manifest)} - {"encoder_id"} | {"encoder"}, "the fields of a router")
@@ -97,7 +104,7 @@ def read_manifest(body: bytes) -> Manifest:
         dimension=_whole(data["dimension"], "dimension", MAX_DIMENSION),
         components={_text(name, "components"): _whole(k, "components", MAX_DIMENSION) for name, k in _object(data["components"]).items()},
         prices=_read_prices(data["prices"], experts),
-        thresholds=np.array(_reals(data["thresholds"], len(experts), "thresholds", 0.0, 1.0, missing=True)),
+        thresholds=_read_rows(data["thresholds"], "thresholds", (len(experts), N_LABELS), 0.0, 1.0),
         curves=tuple(_read_point(point, len(experts)) for point in _list(data["curves"], "curves")),
         data_hash=_text(data["data_hash"], "data_hash"),
         training_question_ids=_texts(data["training_question_ids"], "training_question_ids"),
@@ -106,7 +113,9 @@ def read_manifest(body: bytes) -> Manifest:
         results=data["results"],
         stopped=data["stopped"],
         validation_question_ids=_texts(data["validation_question_ids"], "validation_question_ids"),
-        program_confidence=_read_confidence(data["program_confidence"], experts),
+        program_confidence=None
+        if data["program_confidence"] is None
+        else _read_rows(data["program_confidence"], "program_confidence", (len(experts), 2)),
     )
 
 
@@ -200,12 +209,11 @@ def _read_prices(data: object, experts: Sequence[ExpertSpec]) -> Prices:
     )
 
 
-def _read_confidence(data: object, experts: Sequence[ExpertSpec]) -> Floats | None:
-    if data is None:
-        return None
-    rows = _list(data, "program_confidence")
-    _expect(len(rows) == len(experts), "program_confidence")
-    return np.array([_reals(row, 2, "program_confidence", -math.inf, missing=True) for row in rows])
+def _read_rows(data: object, what: str, shape: tuple[int, int], low: float = -math.inf, high: float = math.inf) -> Floats:
+    """Return numbers of that shape, null as nan."""
+    rows = _list(data, what)
+    _expect(len(rows) == shape[0], what)
+    return np.array([_reals(row, shape[1], what, low, high, missing=True) for row in rows])
 
 
 def _read_point(data: object, n_experts: int) -> CurvePoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from der_core.recording.table import Table, check_has_gold
+from der_core.recording.table import Table, by_previous_label, check_has_gold
 from der_core.records import N_LABELS
 from der_core.routing.confidence import with_program_confidence
 from der_core.routing.cost import Prices
@@ -16,22 +16,23 @@ from der_core.routing.thresholds import centre
 class TableSource:
     """Replays a table: every reply is an array look-up.
 
-    `confidence` (see `der_core.routing.confidence`) gives programs their P(yes); then `thresholds` (shape [N], nan: none)
-    relabel the replies; quality is that of the relabelled reply. `table` of the source has both done.
+    `confidence` (see `der_core.routing.confidence`) gives programs their P(yes); then `thresholds` (by expert and previous label
+    [N, 4], or by expert [N]; nan: none) relabel the replies; quality is that of the relabelled reply. `table` of the source has
+    both done.
     """
 
     def __init__(
         self, table: Table, prices: Prices, thresholds: NDArray[np.float64] | None = None, confidence: Floats | None = None
     ) -> None:
         table = with_program_confidence(table, confidence)
-        borders = np.full(table.n_experts, np.nan) if thresholds is None else thresholds
+        borders = by_previous_label(np.full(table.n_experts, np.nan) if thresholds is None else thresholds)
         self.table = table if thresholds is None else table.with_thresholds(borders)
         self.prices = prices
         self.thresholds = borders
         self.n_experts = table.n_experts
         self.labels: Codes = np.ascontiguousarray(self.table.labels)
         self.quality: Floats = np.ascontiguousarray(self.table.quality, dtype=np.float64)
-        self.p_yes: Floats = np.ascontiguousarray(centre(table.p_yes, borders[None, :, None]))
+        self.p_yes: Floats = np.ascontiguousarray(centre(table.p_yes, borders))
         self.costs: Floats = np.ascontiguousarray(prices.table_costs(table))
         self.seconds: Floats = np.ascontiguousarray(prices.table_seconds(table))
 

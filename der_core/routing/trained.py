@@ -64,7 +64,7 @@ class TrainingProgress:
 class TrainedRouter:
     """What a training leaves behind; `der_core.routing.router_file` saves all of it.
 
-    `thresholds` [N] are on P(yes), nan for none; `program_confidence` [N, 2] gives programs theirs (None: no expert writes
+    `thresholds` are on P(yes), by expert and previous label [N, 4], nan for none; `program_confidence` [N, 2] gives programs theirs (None: no expert writes
     any). `data_hash` and `training_question_ids` name the replies it
     was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
     an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;

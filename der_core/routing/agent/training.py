@@ -25,6 +25,7 @@ from der_core.config import PPOConfig, TrainConfig
 from der_core.errors import SettingsError
 from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
+from der_core.records import N_LABELS
 from der_core.routing.agent.network import MaskedPolicy, extract_actor
 from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
 from der_core.routing.confidence import fit_program_confidence, with_program_confidence
@@ -109,7 +110,7 @@ def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared
     """Fit the confidence of programs, thresholds, prices and projections on `table`, and encode its questions."""
     confidence = fit_program_confidence(table)
     table = with_program_confidence(table, confidence)
-    thresholds = fit_thresholds(table) if config.fit_thresholds else np.full(table.n_experts, np.nan)
+    thresholds = fit_thresholds(table) if config.fit_thresholds else np.full((table.n_experts, N_LABELS), np.nan)
     prices = fit_prices(table, config.episode.cost_mode, config.calibration_samples)
     process = DecisionProcess(TableSource(table, prices, thresholds), config.episode, config.reward)
     with threadpool_limits(limits=1, user_api="blas"):  # on a busy machine a threaded SVD waits for itself, a hundred times as long
