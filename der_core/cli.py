@@ -125,7 +125,7 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
         "--questions",
         default="boolq",
         metavar="SOURCE",
-        help="boolq, bundled, a hub dataset (org/name or org/name:configuration), or a file: .jsonl, .json, .csv, .tsv, .parquet, packed or not",
+        help="boolq, bundled, hard (bundled questions that small models guess), a hub dataset (org/name or org/name:configuration), or a file: .jsonl, .json, .csv, .tsv, .parquet, packed or not",
     )
     group.add_argument("--split", default=None, metavar="NAME", help="split of a hub dataset to take questions from")
     group.add_argument(

@@ -13,12 +13,12 @@ import streamlit as st
 
 from der_core.errors import DerError, QuestionsError
 from der_core.recording.opening import ReadLimits
-from der_core.recording.questions import QuestionFile, load_questions, read_questions
+from der_core.recording.questions import BUNDLED_SETS, QuestionFile, load_questions, read_questions
 from der_core.records import Question
 from ui.address_choice import choose_segment
 from ui.parts import notice, plain
 
-SOURCES = {"bundled": "Bundled set", "boolq": "BoolQ", "file": "Own file"}
+SOURCES = {"bundled": "Bundled set", "hard": "Hard set", "boolq": "BoolQ", "file": "Own file"}
 """Where questions come from; the address holds the words on the right."""
 BOOLQ_SIZES = {"validation": 3_270, "train": 9_427}
 MAX_SAMPLES, DEFAULT_SAMPLES = 10_000, 200
@@ -29,6 +29,7 @@ _UPLOADS = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet", "gz", "bz2", "xz
 
 _ABOUT = {
     "bundled": "Our own yes/no questions, written for this program: nothing is fetched.",
+    "hard": "Our own questions too: dialogues, rules, timetables and others, on which small models guess.",
     "boolq": "Naturally occurring questions about Wikipedia passages (Clark et al. 2019), fetched from the Hugging Face hub at the start.",
     "file": "JSON lines, JSON, CSV, TSV or Parquet, packed or not, with the columns question and answer (yes or no); "
     "passage, id and kind are optional, and usual other names are understood. At most 16 MB, 128 MB unpacked and 200,000 questions.",
@@ -53,18 +54,15 @@ def choose_questions() -> Asked | None:
     source = choose_segment("Questions from", list(SOURCES), "bundled", "record_questions", format_func=SOURCES.__getitem__)
     st.caption(_ABOUT[source])
     try:
-        return {"bundled": _bundled, "boolq": _boolq, "file": _file}[source]()
+        return _bundled(source) if source in BUNDLED_SETS else {"boolq": _boolq, "file": _file}[source]()
     except DerError as error:
         notice(error)
         return None
 
 
-def _bundled() -> Asked:
-    n_all = _n_bundled()
-    samples, with_passage = _size(n_all)
-    return Asked(
-        _named("bundled", samples, with_passage), samples, partial(load_questions, "bundled", with_passage=with_passage, limit=samples)
-    )
+def _bundled(name: str) -> Asked:
+    samples, with_passage = _size(_n_bundled(name))
+    return Asked(_named(name, samples, with_passage), samples, partial(load_questions, name, with_passage=with_passage, limit=samples))
 
 
 def _boolq() -> Asked:
@@ -115,9 +113,9 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name)[-80:].lstrip(".-") or "questions.jsonl"
 
 
-@st.cache_data(show_spinner=False, max_entries=1)
-def _n_bundled() -> int:
-    return len(load_questions("bundled"))
+@st.cache_data(show_spinner=False, max_entries=2)
+def _n_bundled(name: str) -> int:
+    return len(load_questions(name))
 
 
 @st.cache_data(show_spinner=False, max_entries=4, max_size="64MiB")

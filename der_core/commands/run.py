@@ -18,7 +18,7 @@ from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut
 from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts, open_experts
-from der_core.recording.questions import Splits, is_question_file, unknown_to, without_passages
+from der_core.recording.questions import BUNDLED_SETS, Splits, is_question_file, unknown_to, without_passages
 from der_core.recording.store import Store
 from der_core.recording.table import Table
 from der_core.records import Label, Question
@@ -71,7 +71,7 @@ def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Spl
     """
     source, seed = arguments.questions, arguments.seed
     n_train, n_test = arguments.train_samples, arguments.eval_samples
-    if is_question_file(source) or source == "bundled" or arguments.split:
+    if is_question_file(source) or source in BUNDLED_SETS or arguments.split:
         file = read_and_tell(arguments, arguments.split or "validation", n_train + n_test, with_passage=arguments.passage)
         return file.questions, choose_splits(file.questions, seed, n_train, n_test)
     every, held_out = (

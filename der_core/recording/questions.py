@@ -33,7 +33,11 @@ __all__ = [
 ]
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "questions"
-CHOICES = 'Choose "boolq", a hub set "org/name" or "org/name:configuration", "bundled", or --questions FILE.jsonl (or another format).'
+BUNDLED_SETS = {"bundled": Path(), "hard": Path("hard")}
+"""Our own sets by name, with their folders below BUNDLED_FOLDER: questions that some small model can answer, and such as none can."""
+CHOICES = (
+    'Choose "boolq", a hub set "org/name" or "org/name:configuration", "bundled", "hard", or --questions FILE.jsonl (or another format).'
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def read_questions(
     seed: int = 7,
     limits: ReadLimits = FILE_LIMITS,
 ) -> QuestionFile:
-    """Return the questions of `source` and what else was found: "boolq", another hub set, "bundled", or a file.
+    """Return the questions of `source` and what else was found: "boolq", another hub set, "bundled", "hard", or a file.
 
     Files need a column for the question; answer (true, false, yes, no, 1 or 0; empty, NaN or -1: gold unknown),
     passage, id and kind are optional, and go by the names of `question_rows.ROLES`. Without an id a question is
@@ -151,8 +155,8 @@ def read_questions(
 
 def _taken(source: str, split: str, limits: ReadLimits) -> Intake:
     intake = Intake()
-    if source == "bundled":
-        for file in _bundled_files():
+    if source in BUNDLED_SETS:
+        for file in _bundled_files(BUNDLED_FOLDER / BUNDLED_SETS[source]):
             intake.add(file_rows(file, limits), file.stem)
     elif is_question_file(source):
         intake.add(file_rows(Path(source), limits), unpacked_stem(source))
@@ -166,10 +170,8 @@ def _taken(source: str, split: str, limits: ReadLimits) -> Intake:
     return intake
 
 
-def _bundled_files() -> list[Path]:
-    files = sorted(BUNDLED_FOLDER.glob("*.jsonl"))
+def _bundled_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.jsonl"))
     if not files:
-        raise QuestionsError(
-            f"The bundled questions are not at {BUNDLED_FOLDER}: run from a complete checkout, or choose --questions FILE.jsonl."
-        )
+        raise QuestionsError(f"The bundled questions are not at {folder}: run from a complete checkout, or choose --questions FILE.jsonl.")
     return files

@@ -83,7 +83,7 @@ def test_a_sample_size_out_of_range_is_clamped(empty_home: Home) -> None:
     from ui.question_choice import _n_bundled
 
     app = opened(record_samples=9_999)
-    assert f"{_n_bundled():,} questions × 4 experts" in words(app)
+    assert f"{_n_bundled('bundled'):,} questions × 4 experts" in words(app)
 
 
 def test_a_start_without_ollama_is_one_sentence_and_no_job(empty_home: Home) -> None:

@@ -15,7 +15,7 @@ from benchmarks.questions.families import MAX_OVERLAP, Deck, Family, Filling, ov
 from der_core.errors import QuestionsError
 from der_core.records import Label, Question
 
-ASSETS = Path(__file__).parents[2] / "assets" / "questions"
+ASSETS = Path(__file__).parents[2] / "assets" / "questions" / "hard"
 COUNTS = {"timetables": 84, "tables": 84, "arithmetic": 60, "logic": 60, "words": 60, "units": 60}
 SEEDS = (DEFAULT_SEED, 1, 2024)
 
@@ -99,7 +99,7 @@ def test_bundled_files_equal_a_regeneration(tmp_path: Path) -> None:
 
 
 def test_written_lines_read_back_as_the_questions(tmp_path: Path) -> None:
-    paths = write(tmp_path, 3)
+    paths = write(tmp_path, 3, GENERATED_KINDS)
     assert [path.name for path in paths] == [f"{kind}.jsonl" for kind in GENERATED_KINDS]
     for kind, path in zip(GENERATED_KINDS, paths, strict=True):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
