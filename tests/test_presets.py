@@ -5,9 +5,11 @@ from der_core.cli import DEFAULT_MODELS, build_parser
 from der_core.commands.settings import expert_specs
 from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
+from der_core.experts import weights
 from der_core.experts.grammar import parse_expert
 from der_core.experts.pool import parse_experts
 from der_core.experts.presets import PAPER_POOL, PRESETS, SMALL_POOL
+from der_core.experts.weights import Weights
 
 
 def test_the_pools_are_those_of_the_design():
@@ -163,6 +165,30 @@ def test_installed_models_are_a_preset_with_stable_names_and_known_sizes(tmp_pat
         ExpertSpec("phi4", "ollama", "phi4", host="http://127.0.0.1:9"),
     ]
     assert not models.exists()
+
+
+def test_the_installed_pool_computes_reads_and_computes_cheaply(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    for package in ("small_whole", "large_whole", "other_whole"):
+        (site / package).mkdir(parents=True)
+        (site / package / "__init__.py").write_text("")
+        (site / package / "weights.gguf").write_bytes(b"GGUF")
+    monkeypatch.syspath_prepend(str(site))
+    large = Weights("qwen2.5-coder-1.5b", ("large_whole",), "")
+    small = Weights("qwen2.5-coder-0.5b", ("small_whole",), "")
+    other = Weights("smollm2-135m", ("other_whole",), "")
+    monkeypatch.setattr(weights, "WEIGHTS", (other, large, small))
+    pool = parse_experts(["installed"], models=tmp_path)
+    assert [(spec.name, spec.style, spec.params_billions) for spec in pool] == [
+        ("qwen2.5-coder-1.5b@program", "program", 1.54),
+        ("qwen2.5-coder-1.5b@examples", "examples", 1.54),
+        ("qwen2.5-coder-0.5b@program", "program", 0.494),
+    ]
+    assert pool[0].model == pool[1].model == str(site / "large_whole" / "weights.gguf")
+    names = [spec.name for spec in parse_experts(["installed@reason+held"], models=tmp_path)]
+    assert names == ["qwen2.5-coder-1.5b@reason+held", "qwen2.5-coder-0.5b@reason+held"]
+    monkeypatch.setattr(weights, "WEIGHTS", (other, small))
+    assert [spec.name for spec in parse_experts(["installed"], models=tmp_path)] == ["qwen2.5-coder-0.5b@program"]
 
 
 def test_the_command_line_joins_where_it_is_told(tmp_path, monkeypatch):

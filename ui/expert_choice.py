@@ -16,7 +16,7 @@ from der_core.experts.backends import BACKENDS, models_are_files
 from der_core.experts.experts_file import read_experts_file
 from der_core.experts.hosts import check_host
 from der_core.experts.pool import parse_experts
-from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool
+from der_core.experts.presets import INSTALLED, PRESETS, SMALL_POOL, installed_pool, installed_styles
 from der_core.experts.protocol import Backend, ListedModel
 from der_core.experts.weights import GgufFiles, installed_weights
 from ui.address_choice import choose_segment
@@ -80,7 +80,7 @@ def usual_source() -> str:
 
 
 def usual_experts() -> list[ExpertSpec]:
-    """Return the experts of the usual source, each answering at once; raises DerError where they cannot be had."""
+    """Return the experts of the usual source; raises DerError where they cannot be had."""
     return installed_pool(models_folder()) if usual_source() == "installed" else list(SMALL_POOL)
 
 
@@ -190,12 +190,15 @@ def _listed(backend: str, host: str, remote: bool) -> tuple[tuple[ListedModel, .
 
 
 def _from_installed() -> list[ExpertSpec]:
-    files = {f"{spec.name}.gguf": Path(spec.model) for spec in installed_pool(models_folder())}
+    pool = installed_pool(models_folder())
+    if any(spec.style != "direct" for spec in pool):
+        return pool
+    files = {f"{spec.name}.gguf": Path(spec.model) for spec in pool}
     return read_list(_styled([f"gguf:{name}" for name in files]), files, {})
 
 
 def _installed_words() -> list[str]:
-    return [f"gguf:{weights.file_name}" for weights in installed_weights()]
+    return [f"gguf:{weights.file_name}@{style}" for weights, style in installed_styles()]
 
 
 def _from_files(files: Mapping[str, Path]) -> list[ExpertSpec]:
@@ -256,7 +259,7 @@ def _styled(texts: Sequence[str]) -> list[str]:
 
 
 def _about(source: str) -> str:
-    names = ", ".join(weights.name for weights in installed_weights())
+    names = ", ".join(spec.name for spec in installed_pool(models_folder())) if installed_weights() else ""
     return f"{_ABOUT[source]} Here: {names}." if source == "installed" and names else _ABOUT[source]
 
 

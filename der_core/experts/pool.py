@@ -58,7 +58,11 @@ def _read(text: str, host: str | None, models: Path | None) -> list[Named]:
     if bare == INSTALLED and models is None:
         raise SettingsError(f"{INSTALLED} cannot be used here; name its models one by one.")
     pool = installed_pool(models) if bare == INSTALLED and models else [replace(spec, host=host) for spec in PRESETS[bare]]
-    return [Named(replace(spec, name=spec.name + ending(style, held), style=style, held=held), False) for spec in pool]
+    if bare == text.strip():
+        return [Named(spec, False) for spec in pool]
+    # A model that the preset asks in two styles is one expert in the style that was written.
+    models_of = {spec.model: replace(spec, name=spec.name.partition("@")[0] + ending(style, held), style=style, held=held) for spec in pool}
+    return [Named(spec, False) for spec in models_of.values()]
 
 
 def _refuse_twins(named: Sequence[Named]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from der_core.config import ExpertSpec
+from der_core.config import ExpertSpec, Style
 from der_core.errors import SettingsError
 from der_core.experts.ollama_names import same_ollama_model
-from der_core.experts.weights import installed_weights, weights_place
+from der_core.experts.weights import Weights, installed_weights, weights_place
 
 
 def _ollama(model: str, params_billions: float) -> ExpertSpec:
@@ -33,6 +33,18 @@ PRESETS: dict[str, tuple[ExpertSpec, ...]] = {"paper": PAPER_POOL, "small": SMAL
 
 INSTALLED = "installed"
 """The preset of models that came with the installation."""
+INSTALLED_STYLES: tuple[tuple[str, Style], ...] = (
+    ("qwen2.5-coder-1.5b", "program"),
+    ("qwen2.5-coder-1.5b", "examples"),
+    ("qwen2.5-coder-0.5b", "program"),
+)
+"""The experts of that preset, by model and style: one that computes, one that reads, and one that computes at half the price."""
+
+
+def installed_styles() -> list[tuple[Weights, Style]]:
+    """Return those of INSTALLED_STYLES whose weights are here; where none is, every installed model, asked directly."""
+    here = {weights.name: weights for weights in installed_weights()}
+    return [(here[name], style) for name, style in INSTALLED_STYLES if name in here] or [(weights, "direct") for weights in here.values()]
 
 
 def installed_pool(folder: Path) -> list[ExpertSpec]:
@@ -41,8 +53,14 @@ def installed_pool(folder: Path) -> list[ExpertSpec]:
     Raises SettingsError where there are none.
     """
     specs = [
-        ExpertSpec(weights.name, "embedded", str(weights_place(weights, folder)), params_billions=known_params(weights.name))
-        for weights in installed_weights()
+        ExpertSpec(
+            weights.name if style == "direct" else f"{weights.name}@{style}",
+            "embedded",
+            str(weights_place(weights, folder)),
+            style,
+            params_billions=known_params(weights.name),
+        )
+        for weights, style in installed_styles()
     ]
     if not specs:
         raise SettingsError("No model came with this installation; `make demo` brings some, or name others.")
