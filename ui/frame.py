@@ -6,6 +6,8 @@ so each page calls `frame` first.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from der_core.errors import SettingsError
@@ -27,6 +29,8 @@ PAGES = (
 )
 
 # Streamlit sizes everything in rem, so one rule enlarges text, controls and spacing alike.
+ICON = str(Path(__file__).resolve().parents[1] / "assets" / "icon.svg")
+"""A file of ours: for one of Streamlit's own icons the browser would ask a font host."""
 _PRESENTER_STYLE = """<style>
 html { font-size: 23px !important; }
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
@@ -37,7 +41,7 @@ html { font-size: 23px !important; }
 def frame(title: str, summary: str = "") -> None:
     """Begin a page: its title, one sentence on what it is for, the navigation and the presenter switch; end it where nothing can be kept."""
     keep_settings_across_pages(title)
-    st.set_page_config(page_title=f"{title} · DER", page_icon=":material/route:", layout="wide")
+    st.set_page_config(page_title=f"{title} · DER", page_icon=ICON, layout="wide")
     with st.sidebar:
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)

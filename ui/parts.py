@@ -29,6 +29,10 @@ def stop_with(sentence: str, page: str | None = None, label: str = "") -> NoRetu
     st.stop()
 
 
+LONGEST_TEXT = 20_000
+"""Characters of a text of others that a page shows: more would hold up page and browser."""
+
+
 def notice(error: DerError) -> None:
     """Show an error of ours as the one line that it is."""
     st.error(plain_sentence(str(error)), icon=":material/error:")
@@ -46,6 +50,8 @@ def plain_sentence(text: str) -> str:
 
 def _outside(kept: re.Pattern[str], text: str) -> str:
     """Escape all of a text but what `kept` finds, which is shown as code; no match of it holds a backtick within."""
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT:,} more characters)"
     text = _MARGINS.sub("", text)
     parts, done = [], 0
     for found in kept.finditer(text):
@@ -60,10 +66,10 @@ def _escaped(text: str) -> str:
     return text
 
 
-_ADDRESS_PATTERN = r"(?<![A-Za-z])(?:https?://|www\.)[^\s`]*[^\s`!\"&'),.:;<>?\]}]|[-.\w+]+@[-\w]+(?:\.[-\w]+)+"
+_ADDRESS_PATTERN = r"(?<![A-Za-z])(?:https?://|www\.)[^\s`]*[^\s`!\"&'),.:;<>?\]}]|(?<![-.\w+])[-.\w+]+@[-\w]+(?:\.[-\w]+)+"
 _ADDRESS = re.compile(_ADDRESS_PATTERN, re.IGNORECASE)
-_CODE_OR_ADDRESS = re.compile(rf"`[^`\n]*[^`\s][^`\n]*`|{_ADDRESS_PATTERN}", re.IGNORECASE)
-_MARGINS = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
+_CODE_OR_ADDRESS = re.compile(rf"`[^\S`\n]*[^`\s][^`\n]*`|{_ADDRESS_PATTERN}", re.IGNORECASE)
+_MARGINS = re.compile(r"^[ \t]+|(?<![ \t])[ \t]+$", re.MULTILINE)
 """Blanks around a line: four of them in front would make a block of code, and any would undo the bold around a name."""
 _JOINER = "\u2060"
 """Invisible: takes apart what Streamlit looks for in the text after Markdown was read, where a backslash is gone already."""

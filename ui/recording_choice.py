@@ -51,6 +51,7 @@ def choose_part(key: str, ref: RecordingRef) -> tuple[str, ...]:
             selection_mode="multi",
             default=names,
             key=key,
+            format_func=plain,
             bind="query-params",
             persist_state="session",
             help="Whom the router may ask. It can answer new questions only where all of them can be asked.",

@@ -64,7 +64,7 @@ _CLAUSE = re.compile(r"[.,;:!?…()\[\]{}\n—–=→>|\"“”«»*`]")
 _COMPOUND_AFTER = re.compile(r"['’\-‐‑][^\W_]")
 _COMPOUND_BEFORE = re.compile(r"[^\W_]['’\-‐‑]$")
 _KEY = re.compile(r"[\"']\s*:")
-_NUMBER = re.compile(r"\.?[ \t]*#?[ \t]*\d")
+_NUMBER = re.compile(r"\.?[ \t]*+(?:#[ \t]*+)?\d")
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bcannot|\bnever|\binstead\s+of|\brather\s+than|\bthan)(?:\s+(?!but\b)[^\W_]+){0,6}[\s\"'“”‘’*_`]*$", re.IGNORECASE
 )

@@ -14,7 +14,7 @@ from der_core.experts.backends import BACKENDS, backend_of, models_are_files, po
 
 Told = TypeVar("Told")
 
-_URL = re.compile(r"\w+://[^\s,;)'\"`]+")
+_URL = re.compile(r"(?<!\w)\w+://[^\s,;)'\"`]+")
 _HOST_OPTION = re.compile("--ho(s|st)?")
 _HOST_WITH_VALUE = re.compile("(--ho(?:s|st)?=).*", re.DOTALL)
 _COMMAND = "python -m der_core "

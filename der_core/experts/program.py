@@ -22,7 +22,8 @@ LONGEST_PROGRAM = 20_000
 """Characters; what a model can write within its limit is far shorter."""
 
 _BLOCK = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+)[ \t]*(?P<language>[\w+.-]*)[^\n`(]*\n(?P<body>.*?)(?P<closing>(?P=fence)|\Z)", re.MULTILINE | re.DOTALL
+    r"^[ \t]*(?P<fence>```++|~~~++)[ \t]*+(?P<language>[\w+.-]*+)[^\n`(]*+\n(?P<body>.*?)(?P<closing>(?P=fence)|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 _PYTHON = frozenset({"", "python", "python3", "py"})
 _INLINE = re.compile(r"^(`+)(?:(?:python3?|py)\s)?(?P<code>.*?)(?:\1)?$", re.DOTALL)

@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 
 _TAG = r"(?:(?!end_)\w+[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad)"
-_LEFT, _RIGHT = r"(?:<|&lt;|◁)\s*\|?\s*", r"\s*\|?\s*(?:>|&gt;|▷)"
+_LEFT, _RIGHT = r"(?:<|&lt;|◁)\s*+(?:\|\s*+)?", r"\s*+(?:\|\s*+)?(?:>|&gt;|▷)"
 _OPENS = "|".join(
     (
-        rf"{_LEFT}{_TAG}(?:\s+\w+\s*=[^<>]*)?{_RIGHT}",
+        rf"{_LEFT}{_TAG}(?:\s+\w+\s*=[^<>]*(?:>|&gt;|▷)|{_RIGHT})",
         r"\[\s*think(?:ing)?\s*\]",
         r"<\|inner_prefix\|>",
         r"<unused94>(?:\s*thought\b)?",
@@ -39,7 +39,7 @@ _CLOSES = "|".join(
     )
 )
 _MARK = re.compile(
-    rf"(?P<channel><\|channel\|>\s*(?P<name>\w*)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>)"
+    rf"(?P<channel><\|channel\|>\s*+(?P<name>\w*+)[^<]*+(?:<\|constrain\|>[^<]*)?<\|message\|>)"
     rf"|(?P<half><\|channel\|>)"
     rf"|(?P<end><\|end\|>(?:\s*<\|start\|>\s*assistant\b)?)"
     rf"|(?P<open>{_OPENS})|(?P<close>{_CLOSES})",

@@ -31,7 +31,7 @@ _ANSWERS = {"true": Label.YES, "yes": Label.YES, "false": Label.NO, "no": Label.
 _CODES = {1.0: Label.YES, 0.0: Label.NO, -1.0: None}
 _UNKNOWN = {"", "none", "null", "nan", "na", "n/a", "<na>"}
 _HALF_LETTER = re.compile("[\ud800-\udfff]")
-_WHOLE = re.compile(r"(-?\d+)\.0+")
+_WHOLE = re.compile(r"(?<!\d)(-?\d++)\.0+")
 _SHOWN, _SHOWN_LETTERS = 8, 40
 """How many names of columns one line takes, and how much of each."""
 

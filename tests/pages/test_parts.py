@@ -47,3 +47,8 @@ def test_what_a_sentence_of_ours_sets_in_code_stays_code() -> None:
 
 def test_a_name_cannot_leave_the_code_it_is_quoted_in() -> None:
     assert plain_sentence("fetch `pull a`![x](//evil)` now") == r"fetch `pull a`\!\[x\](//evil)\` now"
+
+
+def test_a_text_of_a_million_letters_is_cut_and_the_cut_told() -> None:
+    shown = plain("a" * 1_000_000)
+    assert len(shown) < 21_000 and shown.endswith("a… (980,000 more characters)")
