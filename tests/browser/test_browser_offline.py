@@ -82,10 +82,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def tab(open_tab: OpenTab, demo: Demo) -> Iterator[Page]:
-    """A tab that looks at the demo; nothing was asked of the network when the test is over."""
+    """A tab that looks at the demo; neither program nor browser asked anything of the network when the test is over."""
     page = open_tab(url=demo.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
     yield page
     assert demo.refused() == []
+    asked += page.locator("link[rel*=icon]").evaluate_all("links => links.map(link => link.href)")  # a headless browser fetches no icon
+    assert asked and [url for url in asked if not url.startswith((demo.url, demo.url.replace("http", "ws"), "data:", "blob:"))] == []
     assert "Traceback" not in demo.printed()
 
 
