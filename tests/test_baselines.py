@@ -78,6 +78,11 @@ class TestFixedOrders:
         assert route.experts.tolist() == [[0, 1, -1], [0, 1, 0]]
         assert route.reasons.tolist() == [StopReason.AGREEMENT, StopReason.T_MAX]
 
+    def test_round_robin_names_the_experts_it_asks(self) -> None:
+        names = ("small", "large", "huge")
+        assert round_robin(names, replace(EPISODE, t_max=2), gold_stop=False).detail == "small > large"
+        assert round_robin(names[:2], EPISODE, gold_stop=False).detail == "small > large > small"
+
     def test_round_robin_with_gold_stop_is_an_oracle(self) -> None:
         router = round_robin(self.NAMES, EPISODE, gold_stop=True)
         assert run(router, self.SOURCE).calls.tolist() == [1, 2]
@@ -121,9 +126,31 @@ def never(t_max: int) -> RouteRules:
 
 
 class TestCascade:
-    def test_asks_cheapest_first(self) -> None:
+    def test_asks_cheapest_first_where_all_are_alike(self) -> None:
         source = source_of(make_table([[YES, YES, YES]], seconds=[0.3, 0.1, 0.2]))
         assert fit_cascade(source, EPISODE, 0.0).order == (1, 2, 0)
+
+    def test_may_begin_with_a_dearer_expert_and_leave_the_cheapest_out(self) -> None:
+        """Expert 0 is the cheapest and never right; 1 is right when sure; 2 is right where 1 is not sure."""
+        labels = [[NO, YES, NO], [YES, YES, NO], [NO, NO, YES], [YES, NO, NO]]
+        p_yes = [[0.01, 0.99, 0.3], [0.99, 0.6, 0.01], [0.01, 0.4, 0.99], [0.99, 0.01, 0.3]]
+        source = source_of(make_table(labels, p_yes, gold=[Label.YES, Label.NO, Label.YES, Label.NO], seconds=[0.1, 0.15, 0.3]))
+        cascade = fit_cascade(source, replace(EPISODE, t_max=2), 0.01)
+        assert cascade.order == (1, 2)
+        assert run(cascade, source).correct.all()
+
+    @pytest.mark.parametrize("t_max", [2, 3])
+    def test_no_order_with_the_same_border_everywhere_does_better(self, t_max: int) -> None:
+        source = random_source(np.random.default_rng(5), 40, 3)
+        found = utility(fit_cascade(source, replace(EPISODE, t_max=t_max), 0.02), source, 0.02)
+        for order, border in itertools.product(itertools.permutations(range(3), t_max), np.linspace(0.5, 1.0, 6)):
+            rules, borders = never(t_max), np.full(t_max - 1, border)
+            rival = Cascade(name="rival", family="cascade", rules=rules, order=order, thresholds=borders)
+            assert found >= utility(rival, source, 0.02) - 1e-9
+
+    def test_names_the_experts_that_it_can_reach(self) -> None:
+        source = source_of(make_table([[NO, YES, YES]], seconds=[0.1, 0.2, 0.3]))
+        assert fit_cascade(source, EPISODE, 0.1).detail == "expert1"
 
     def test_takes_no_more_experts_than_calls_are_allowed(self) -> None:
         source = source_of(make_table([[YES, YES, YES]], seconds=[0.3, 0.1, 0.2]))
@@ -146,8 +173,10 @@ class TestCascade:
         assert run(fit_cascade(source, EPISODE, 10.0), source).calls.tolist() == [1] * 40
 
     def test_leaves_out_transfer_where_it_harms(self) -> None:
-        labels = np.array([[[NO] * 4, [YES, NO, NO, NO]]])  # the second expert parrots whatever it is shown
-        source = source_of(make_table(labels, np.array([[[0.4] * 4, [0.9, 0.1, 0.1, 0.1]]])))
+        """The first expert is right when sure; the second is always sure, and parrots what it is shown."""
+        labels = np.array([[[YES] * 4, [NO, YES, NO, NO]], [[YES] * 4, [NO, YES, NO, NO]]])
+        p_yes = np.array([[[0.99] * 4, [0.1, 0.9, 0.1, 0.1]], [[0.6] * 4, [0.1, 0.9, 0.1, 0.1]]])
+        source = source_of(make_table(labels, p_yes, gold=[Label.YES, Label.NO]))
         cascade = fit_cascade(source, EPISODE, 0.0)
         assert not cascade.rules.transfer
         assert run(cascade, source).correct.all()
@@ -157,7 +186,7 @@ class TestCascade:
         source = random_source(np.random.default_rng(seed), 40, 3)
         found = fit_cascade(source, EPISODE, 0.05)
         for border in np.linspace(0.5, 1.0, 11):
-            rival: Cascade = replace(found, thresholds=np.full(2, border))
+            rival: Cascade = replace(found, thresholds=np.full(len(found.thresholds), border))
             assert utility(found, source, 0.05) >= utility(rival, source, 0.05) - 1e-9
 
 

@@ -60,16 +60,16 @@ def calibrate_confidence(source: TableSource, target: float) -> Calibration:
     return Calibration(float(-values[best]), float(precision[best]), float(reached[best] / len(sure)), len(sure))
 
 
-def fit_stop_thresholds(sure: Floats, utility: Floats) -> Floats:
+def fit_stop_thresholds(sure: Floats, utility: Floats, starts: int | None = None) -> Floats:
     """Return for each step but the last the confidence from which stopping there pays best, shape [T - 1].
 
     `sure[q, t]` is the confidence of the reply at step t of a fixed order, `utility[q, t]` the worth of
     ending question q there; a route stops at the first step whose threshold it reaches, else at the last.
     Coordinate ascent on mean utility from several starts: each threshold is the exact best given the
     others (midpoints between neighbouring values, always, never); with more than one threshold the whole
-    may be a local optimum.
+    may be a local optimum. `starts` (None: many) says from how many starts.
     """
-    levels = [NEVER_STOP, *np.quantile(sure, np.linspace(1, 0, _N_STARTS - 1))]
+    levels = [NEVER_STOP, *np.quantile(sure, np.linspace(1, 0, _N_STARTS - 1))][:: 1 if starts is None else -(-_N_STARTS // starts)]
     fits = [_ascend(sure, utility, np.full(sure.shape[1] - 1, level)) for level in levels]
     return max(fits, key=lambda thresholds: round(_worth(sure, utility, thresholds), 12))
 

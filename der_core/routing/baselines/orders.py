@@ -41,13 +41,14 @@ def refining(experts: Sequence[str], expert: int, episode: EpisodeConfig, *, gol
 
 def round_robin(experts: Sequence[str], episode: EpisodeConfig, *, gold_stop: bool) -> FixedOrder:
     """Return the router that asks the experts in turn until two answers agree, or (an oracle) until one is right."""
+    order = tuple(t % len(experts) for t in range(episode.t_max))
     return FixedOrder(
         name="round-robin" + (", gold stop" if gold_stop else " until two agree"),
         family="cycle",
         rules=RouteRules(replace(plain_episode(episode, episode.t_max), end="gold" if gold_stop else "agreement")),
         oracle=gold_stop,
-        detail=" > ".join(experts),
-        order=tuple(t % len(experts) for t in range(episode.t_max)),
+        detail=" > ".join(experts[expert] for expert in order),
+        order=order,
     )
 
 
