@@ -26,7 +26,7 @@ from der_core.config import ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.recording.table import Table
 from der_core.records import Label
-from der_core.routing.agent.training import train_router
+from der_core.routing.agent.training import prepare, train_router
 from der_core.routing.policy import PolicyNetwork
 from der_core.routing.process import Situation
 from der_core.routing.thresholds import fit_thresholds
@@ -130,6 +130,17 @@ class TestTraining:
         assert router.thresholds == pytest.approx(fit_thresholds(biased), nan_ok=True)
         assert 0.7 < router.thresholds[0, 0] < 0.9
         assert np.isnan(train_router(biased, replace(QUICK_DEPLOYABLE, fit_thresholds=False), ENCODER).thresholds).all()
+
+    @pytest.mark.parametrize("config", [QUICK_DEPLOYABLE, QUICK_PAPER], ids=["deployable", "paper"])
+    def test_what_it_sees_has_comparable_spread(self, table: Table, config: TrainConfig) -> None:
+        prepared = prepare(table, config, ENCODER)
+        now = prepared.process.start(np.arange(table.n_questions))
+        seen = [prepared.state.observe(prepared.vectors, now)]
+        for expert in range(table.n_experts):
+            now = prepared.process.advance(prepared.process.start(now.rows), np.full(table.n_questions, expert)).situation
+            seen.append(prepared.state.observe(prepared.vectors, now))
+        spread = np.concatenate(seen).std(axis=0)
+        assert spread[spread > 1e-3].min() > 0.3 and spread.max() < 2.0
 
     def test_takes_a_batch_larger_than_the_rollout(self, table: Table) -> None:
         small = replace(QUICK, n_envs=2, n_steps=4, batch_size=64, total_steps=8)

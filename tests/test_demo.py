@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +66,14 @@ def test_the_files_are_small_and_can_be_read_where_nothing_may_be_written() -> N
 def test_no_text_has_to_be_encoded_to_train_or_compare(store: Store, table: Table) -> None:
     texts = state_texts(table.questions)
     assert len(store.get_vectors(DEFAULT_ENCODER, texts)) == len(texts)
+
+
+def test_shipped_routers_see_what_they_were_trained_on(table: Table) -> None:
+    """A router saved before there was scaling sees the columns as they are, any other scaled ones."""
+    for run in RUNS.list():
+        router = RUNS.load_router(run.id)
+        earlier = json.loads(zipfile.ZipFile(RUNS.root / run.id / "router.zip").read("manifest.json"))["schema"] == "der-router-1"
+        assert (router.state.scaling is None) == earlier
 
 
 def test_five_seeds_of_both_settings_were_evaluated_on_half_of_the_questions(store: Store, table: Table) -> None:

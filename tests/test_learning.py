@@ -20,7 +20,7 @@ from der_core.routing.trained import AgentRouter
 N_QUESTIONS = 40
 GOLD = np.array([int(Label.YES), int(Label.NO)] * (N_QUESTIONS // 2))
 WRONG = 3 - GOLD
-LEARNING = replace(QUICK, total_steps=4_096, n_envs=32, n_steps=16, batch_size=128, hidden=(64, 64))
+LEARNING = replace(QUICK, total_steps=6_144, n_envs=32, n_steps=16, batch_size=128, hidden=(64, 64))
 
 
 def table_of(*replies: np.ndarray, seconds: list[float] | None = None) -> Table:

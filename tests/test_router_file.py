@@ -330,6 +330,7 @@ class TestForgedManifests:
             ("prices.charged", ["whole"], "charged"),
             ("prices.charged", ["whole", "nothing", "whole"], "charged"),
             ("prices.charged", "whole", "charged"),
+            ("scaled", "yes", "scaled"),
             ("thresholds", [0.5, 0.5, 0.5], "thresholds"),
             ("thresholds", [[0.5] * 4], "thresholds"),
             ("thresholds.0", [0.5], "thresholds"),
@@ -356,13 +357,28 @@ def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions()
     assert load_router(older).validation_question_ids == ()
 
 
-def test_a_router_of_an_earlier_version_has_one_threshold_for_every_label() -> None:
+def test_a_router_of_an_earlier_version_sees_its_columns_as_they_are_and_has_one_threshold_an_expert() -> None:
     def age(data: dict[str, object]) -> None:
         data |= {"schema": "der-router-1", "thresholds": [0.3, None, 0.6]}
+        data.pop("scaled")
 
     older = load_router(with_manifest(age))
+    assert older.state.scaling is None
     np.testing.assert_array_equal(older.thresholds, [[0.3] * 4, [np.nan] * 4, [0.6] * 4])
     assert agent_routes(older, TABLE) == agent_routes(replace(ROUTER, thresholds=np.array([0.3, np.nan, 0.6])), TABLE)
+
+
+def test_scaling_travels_with_the_router() -> None:
+    size = ROUTER.state.size
+    columns = np.random.default_rng(4).normal(2.0, 3.0, size=(50, size)).astype(np.float32)
+    scaled = replace(ROUTER, state=ROUTER.state.with_scaling([columns]))
+    loaded = load_router(pack_router(scaled))
+    np.testing.assert_array_equal(loaded.state.scaling.mean, scaled.state.scaling.mean)
+    np.testing.assert_array_equal(loaded.state.scaling.spread, scaled.state.scaling.spread)
+    assert agent_routes(loaded, TABLE) == agent_routes(scaled, TABLE) != agent_routes(ROUTER, TABLE)
+    scaled.state.scaling.spread[2] = 0.0
+    refuse(pack_router(scaled), "not above 0")
+    refuse(with_manifest(set_in("scaled", True)), "should hold scaling.mean")
 
 
 def test_the_prices_of_an_earlier_version_charge_the_whole_prompt() -> None:

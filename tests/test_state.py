@@ -14,7 +14,7 @@ from random_tables import source_of
 from der_core.config import EpisodeConfig, RewardConfig
 from der_core.records import Label, Question
 from der_core.routing.process import DecisionProcess, Situation
-from der_core.routing.state import COMPONENTS, Projection, StateEncoder, state_text
+from der_core.routing.state import COMPONENTS, FARTHEST, Projection, Scaling, StateEncoder, state_text
 
 DIMENSION = 12
 
@@ -145,3 +145,35 @@ class TestProjection:
         state = StateEncoder.fit(make_questions(40, passage=False), EpisodeConfig(state="features"), 2, HashEncoder())
         assert state.projections["passage"].basis.shape[1] == 0
         assert state.projections["question"].basis.shape[1] == min(DIMENSION, COMPONENTS)
+
+
+class TestScaling:
+    def test_known_numbers(self) -> None:
+        scaling = Scaling.fit([np.array([[1.0, 7.0]], dtype=np.float32), np.array([[3.0, 7.0], [5.0, 7.0]], dtype=np.float32)])
+        assert scaling.mean == pytest.approx([3, 7]) and scaling.spread == pytest.approx([np.sqrt(8 / 3), 1])
+        assert scaling(np.array([[5.0, 8.0]], dtype=np.float32))[0] == pytest.approx([2 / np.sqrt(8 / 3), 1])
+
+    def test_columns_have_mean_0_and_spread_1_where_they_change(self) -> None:
+        raw = np.random.default_rng(0).normal([3, -2, 0], [0.05, 10, 1], size=(500, 3)).astype(np.float32)
+        seen = Scaling.fit(np.array_split(raw, 7))(raw)
+        assert seen.mean(axis=0) == pytest.approx([0] * 3, abs=1e-4) and seen.std(axis=0) == pytest.approx([1] * 3, abs=0.01)
+
+    def test_a_vector_keeps_its_directions(self) -> None:
+        raw = np.random.default_rng(1).normal(0, [0.06, 0.02, 9], size=(500, 3)).astype(np.float32)
+        spread = Scaling.fit([raw], together=2).spread
+        assert spread[0] == spread[1] == pytest.approx(np.sqrt(raw[:, :2].var(axis=0).mean()), rel=1e-4)
+        assert spread[2] == pytest.approx(raw[:, 2].std(), rel=1e-4)
+
+    def test_what_hardly_ever_happens_does_not_outweigh_the_rest(self) -> None:
+        rare = np.zeros((10_000, 1), dtype=np.float32)
+        rare[0] = 1
+        assert Scaling.fit([rare])(rare).max() == FARTHEST
+
+    def test_whether_stop_is_allowed_can_still_be_read(self) -> None:
+        state, encoder = fitted("features", "stop_action")
+        vectors = state.question_vectors(make_questions(2), encoder)
+        now = Situation.start(np.arange(2), 2)
+        now.step[:] = [0, 1]
+        scaled = state.with_scaling([state.observe(vectors, now)])
+        assert list(scaled.observe(vectors, now)[:, -1]) == [0.0, 1.0]
+        assert state.scaling is None and scaled.size == state.size

@@ -26,7 +26,7 @@ from der_core.routing.trained import CurvePoint, TrainedRouter
 SCHEMA = "der-router-2"
 """Changed whenever older versions could not read what is written."""
 SCHEMAS = ("der-router-1", SCHEMA)
-"""All that are read; the first had one threshold an expert, whatever that was shown."""
+"""All that are read; the first had one threshold an expert, whatever that was shown, and saw observations as they are."""
 MAX_EXPERTS = 64
 MAX_DIMENSION = 16_384
 
@@ -35,13 +35,14 @@ Json = dict[str, Any]  # Any: a JSON object
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the manifest says, checked. `components` are the widths of the projections by text field."""
+    """What the manifest says, checked. `components` are the widths of the projections by text field; `scaled`: whether observations are scaled."""
 
     config: TrainConfig
     experts: tuple[ExpertSpec, ...]
     encoder_id: str
     dimension: int
     components: dict[str, int]
+    scaled: bool
     prices: Prices
     thresholds: Floats
     curves: tuple[CurvePoint, ...]
@@ -64,6 +65,7 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "encoder": router.state.encoder_id,
         "dimension": router.state.dimension,
         "components": {name: projection.basis.shape[1] for name, projection in router.state.projections.items()},
+        "scaled": router.state.scaling is not None,
         "prices": router.prices.to_json(),
         "thresholds": by_previous_label(router.thresholds).tolist(),
         "curves": [asdict(point) for point in router.curves],
@@ -91,18 +93,21 @@ def read_manifest(body: bytes) -> Manifest:
         known = " and ".join(map(repr, SCHEMAS))
         raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {known}. Train it again.")
     if schema == SCHEMAS[0]:
+        data["scaled"] = False
         data["thresholds"] = [[threshold] * N_LABELS for threshold in _list(data.get("thresholds"), "thresholds")]
     data.setdefault("validation_question_ids", [])  # an earlier version did not tell them
     data.setdefault("program_confidence", None)  # no expert writes programs
     _expect(set(data) == {field.name for field in fields(Manifest)} - {"encoder_id"} | {"encoder"}, "the fields of a router")
     experts = _read_experts(data["experts"])
     _expect(isinstance(data["stopped"], bool) and isinstance(data["results"], dict), "stopped and results")
+    _expect(isinstance(data["scaled"], bool), "scaled")
     return Manifest(
         config=_read_config(data["config"]),
         experts=experts,
         encoder_id=_text(data["encoder"], "encoder"),
         dimension=_whole(data["dimension"], "dimension", MAX_DIMENSION),
         components={_text(name, "components"): _whole(k, "components", MAX_DIMENSION) for name, k in _object(data["components"]).items()},
+        scaled=data["scaled"],
         prices=_read_prices(data["prices"], experts),
         thresholds=_read_rows(data["thresholds"], "thresholds", (len(experts), N_LABELS), 0.0, 1.0),
         curves=tuple(_read_point(point, len(experts)) for point in _list(data["curves"], "curves")),

@@ -24,13 +24,14 @@ from der_core.config import ExpertSpec
 from der_core.errors import RouterFileError
 from der_core.routing.manifest import Manifest, read_manifest, write_manifest
 from der_core.routing.policy import PolicyNetwork, weight_shapes
-from der_core.routing.state import COMPONENTS, FIELDS, Projection, StateEncoder
+from der_core.routing.state import COMPONENTS, FIELDS, Projection, Scaling, StateEncoder
 from der_core.routing.trained import TrainedRouter, check_encoder_matches, check_experts_match
 
 TENSORS, MANIFEST = "policy.safetensors", "manifest.json"
 MAX_BYTES = {TENSORS: 64 * 2**20, MANIFEST: 16 * 2**20}
 """Largest size of each member once unpacked, and together of the file; a router has well under one megabyte."""
 
+_SCALING = {"scaling.mean": "mean", "scaling.spread": "spread"}
 Arrays = dict[str, NDArray[np.float32]]
 _MAX_FILE = sum(MAX_BYTES.values())
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that equal routers give equal files
@@ -115,6 +116,8 @@ def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _arrays(router: TrainedRouter) -> Arrays:
     projections = router.state.projections.items()
     parts = {f"projection.{name}.{part}": getattr(projection, part) for name, projection in projections for part in ("mean", "basis")}
+    if router.state.scaling is not None:
+        parts |= {name: getattr(router.state.scaling, part) for name, part in _SCALING.items()}
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in (*router.network.weights.items(), *parts.items())}
 
 
@@ -130,6 +133,9 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
     fitted = _take(arrays, _projection_shapes(manifest))
     projections = {name: Projection(fitted[f"projection.{name}.mean"], fitted[f"projection.{name}.basis"]) for name in manifest.components}
     state = StateEncoder(episode, n_experts, manifest.encoder_id, manifest.dimension, projections)
+    if manifest.scaled:
+        fitted |= _take(arrays, dict.fromkeys(_SCALING, (state.size,)))
+        state.scaling = _read_scaling(fitted)
     weights = _take(arrays, weight_shapes(state.size, manifest.config.ppo.hidden, n_experts + int(episode.has_stop_action)))
     if len(arrays) != len(fitted) + len(weights):
         raise RouterFileError(f"{TENSORS} holds arrays that no router with these settings has. Export the router again.")
@@ -150,6 +156,13 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
         validation_question_ids=manifest.validation_question_ids,
         program_confidence=manifest.program_confidence,
     )
+
+
+def _read_scaling(fitted: Arrays) -> Scaling:
+    scaling = Scaling(**{part: fitted[name] for name, part in _SCALING.items()})
+    if (scaling.spread <= 0).any():
+        raise RouterFileError(f"{TENSORS} holds spreads of the state that are not above 0. Train the router again.")
+    return scaling
 
 
 def _projection_shapes(manifest: Manifest) -> dict[str, tuple[int, ...]]:

@@ -7,11 +7,15 @@ its first principal components on the training questions), previous label one-ho
 experts tried [N], centred P(yes) of the last reply [1], its confidence [1], agreement so far [1].
 
 Where the end is learned, a last column tells whether STOP is allowed (1 from the second step on).
+
+All columns but that last one are brought to comparable spread: less their mean, divided by their spread on training
+questions (one spread for the whole vector of `text`). A router that was saved without such figures sees its columns as
+they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +64,40 @@ class Projection:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """What brings the columns of observations to comparable spread: (column - mean) / spread, shapes [size]."""
+
+    mean: Vectors
+    spread: Vectors
+
+    @classmethod
+    def fit(cls, batches: Iterable[Vectors], together: int = 0) -> Scaling:
+        """Return mean and standard deviation of every column over all `batches` [B, size]; a column that never changes is only centred.
+
+        The first `together` columns are one vector: they get one spread, their root mean square, and keep its directions.
+        """
+        n, total, squares = 0, 0.0, 0.0
+        for batch in batches:
+            exact = batch.astype(np.float64)
+            n, total, squares = n + len(exact), total + exact.sum(axis=0), squares + (exact**2).sum(axis=0)
+        mean = np.asarray(total) / n
+        variance = np.asarray(squares) / n - mean**2
+        if together:
+            variance[:together] = variance[:together].mean()
+        spread = np.where(variance > _SMALLEST_VARIANCE, np.sqrt(np.maximum(variance, _SMALLEST_VARIANCE)), 1.0)
+        return cls(mean.astype(np.float32), spread.astype(np.float32))
+
+    def __call__(self, observations: Vectors) -> Vectors:
+        """Return the scaled observations, none of them further than `FARTHEST` spreads from its mean."""
+        return np.asarray(np.clip((observations - self.mean) / self.spread, -FARTHEST, FARTHEST))
+
+
+FARTHEST = 5.0
+"""What hardly ever happened in training, such as an invalid reply, would otherwise outweigh all the rest."""
+_SMALLEST_VARIANCE = 1e-10
+
+
+@dataclass(frozen=True)
 class QuestionVectors:
     """The part of the state that hangs on the question: `varying[q, label]`, shape [Q, 4, width]."""
 
@@ -69,12 +107,21 @@ class QuestionVectors:
 class StateEncoder:
     """Builds observations for one kind of state; fitted on training questions, saved with the router."""
 
-    def __init__(self, episode: EpisodeConfig, n_experts: int, encoder_id: str, dimension: int, projections: dict[str, Projection]) -> None:
+    def __init__(
+        self,
+        episode: EpisodeConfig,
+        n_experts: int,
+        encoder_id: str,
+        dimension: int,
+        projections: dict[str, Projection],
+        scaling: Scaling | None = None,
+    ) -> None:
         self.episode = episode
         self.n_experts = n_experts
         self.encoder_id = encoder_id
         self.dimension = dimension
         self.projections = projections
+        self.scaling = scaling
         self._answers: Vectors | None = None
         extra = 0 if episode.state == "text" else N_LABELS + episode.t_max + n_experts + 3
         text = dimension if episode.state == "text" else sum(p.basis.shape[1] for p in projections.values())
@@ -89,6 +136,13 @@ class StateEncoder:
         fields = {name: encoder.encode(texts) for name, texts in _field_texts(questions).items()}
         projections = {name: Projection.fit(vectors, COMPONENTS) for name, vectors in fields.items()}
         return cls(episode, n_experts, encoder.id, fields["question"].shape[1], projections)
+
+    def with_scaling(self, batches: Iterable[Vectors]) -> StateEncoder:
+        """Return the encoder that scales observations as fitted on `batches`, which this one observed on training questions."""
+        scaling = Scaling.fit(batches, together=self.dimension if self.episode.state == "text" else 0)
+        if self.episode.has_stop_action:
+            scaling.mean[-1], scaling.spread[-1] = 0.0, 1.0  # whether STOP is allowed is read off that column
+        return StateEncoder(self.episode, self.n_experts, self.encoder_id, self.dimension, self.projections, scaling)
 
     def question_vectors(self, questions: Sequence[Question], encoder: TextEncoder) -> QuestionVectors:
         """Encode questions once, for all observations about them."""
@@ -119,7 +173,7 @@ class StateEncoder:
             self._write_features(out[:, width:], now)
         if self.episode.has_stop_action:
             out[:, -1] = now.step > 0
-        return out
+        return out if self.scaling is None else self.scaling(out)
 
     def _write_features(self, out: Vectors, now: Situation) -> None:
         every, t_max, n = np.arange(len(now.rows)), self.episode.t_max, self.n_experts

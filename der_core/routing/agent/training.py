@@ -30,7 +30,7 @@ from der_core.routing.agent.network import MaskedPolicy, extract_actor
 from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
 from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import Prices, fit_prices
-from der_core.routing.encoding import TextEncoder
+from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.process import DecisionProcess, Floats
 from der_core.routing.sources import TableSource
 from der_core.routing.state import QuestionVectors, StateEncoder
@@ -42,6 +42,7 @@ OnProgress = Callable[[TrainingProgress], None]
 
 LIBRARIES = ("torch", "stable_baselines3", "gymnasium", "numpy")
 _THREADS = 1  # the layers are small: a second thread gains nothing, and on a busy machine it waits ten times as long
+_CHANCE_ROUTES = 8
 _ONE_AT_A_TIME = threading.Lock()  # stable-baselines3 draws from the random state of the process
 
 
@@ -60,7 +61,7 @@ def train_router(
 ) -> TrainedRouter:
     """Return a router trained on the questions of `table`, all of which are training questions.
 
-    The confidence of programs, thresholds, prices and projections are fitted on the same questions. Whole rollouts are run, so the
+    The confidence of programs, thresholds, prices, projections and scaling are fitted on the same questions. Whole rollouts are run, so the
     steps are rounded up to a multiple of `n_envs * n_steps`. `stop` ends the training at the next step of the
     environments; what was learned so far is returned. `clock` counts seconds. Equal arguments give equal
     routers; trainings in several threads run one after the other. Raises SettingsError for settings that
@@ -107,7 +108,7 @@ class Prepared:
 
 
 def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared:
-    """Fit the confidence of programs, thresholds, prices and projections on `table`, and encode its questions."""
+    """Fit the confidence of programs, thresholds, prices, projections and scaling on `table`, and encode its questions."""
     confidence = fit_program_confidence(table)
     table = with_program_confidence(table, confidence)
     thresholds = fit_thresholds(table) if config.fit_thresholds else np.full((table.n_experts, N_LABELS), np.nan)
@@ -116,7 +117,19 @@ def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared
     with threadpool_limits(limits=1, user_api="blas"):  # on a busy machine a threaded SVD waits for itself, a hundred times as long
         state = StateEncoder.fit(table.questions, config.episode, table.n_experts, encoder)
         vectors = state.question_vectors(table.questions, encoder)
+        state = state.with_scaling(_seen_by_chance(process, state, vectors))
     return Prepared(process, state, vectors, prices, thresholds, confidence)
+
+
+def _seen_by_chance(process: DecisionProcess, state: StateEncoder, vectors: QuestionVectors) -> Iterator[Vectors]:
+    """What routers that ask experts by chance see before each choice, of every question `_CHANCE_ROUTES` times."""
+    rng = np.random.default_rng(0)  # what is fitted depends on the questions alone, so that all seeds see alike
+    for _ in range(_CHANCE_ROUTES):
+        now = process.start(np.arange(len(vectors.varying)))
+        while len(now.rows):
+            yield state.observe(vectors, now)
+            outcome = process.advance(now, rng.integers(process.n_experts, size=len(now.rows)))
+            now = outcome.situation.take(~outcome.ended)
 
 
 def build_model(env: VecEnv, config: TrainConfig) -> PPO:
