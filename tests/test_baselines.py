@@ -386,7 +386,7 @@ class TestAll:
             "refine": 6,
             "cycle": 2,
             "vote": 1,
-            "random": 2,
+            "random": 3,
             "static": 1,
             "cascade": 1,
             "neighbours": 1,

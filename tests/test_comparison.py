@@ -12,6 +12,7 @@ from random_tables import random_source, source_of
 
 from der_core.config import PAPER, EpisodeConfig
 from der_core.errors import SettingsError
+from der_core.evaluation.bar import bar
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.statistics import mcnemar_exact, wilson_interval
 from der_core.records import Label
@@ -36,6 +37,19 @@ class Learned:
 
     def choose(self, now: Situation) -> Choice:
         return Choice(np.full(len(now.rows), self.expert))
+
+
+@dataclass
+class LearnedPlan:
+    """A router that is no baseline: asks one expert a question, `experts` in turn."""
+
+    experts: tuple[int, ...]
+    name: str = "DER"
+    oracle: bool = False
+    rules: RouteRules = RouteRules(EpisodeConfig(t_max=1, end="never"))
+
+    def choose(self, now: Situation) -> Choice:
+        return Choice(np.array(self.experts)[now.rows])
 
 
 def comparison(source: TableSource, *routers: Router, best: int = 0) -> Comparison:
@@ -118,6 +132,47 @@ class TestRows:
     def test_keeps_the_rollouts(self, source: TableSource) -> None:
         found = comparison(source)
         assert found.rollouts["expert2 once"].correct.mean() == found.row("expert2 once").accuracy
+
+
+class TestBar:
+    """Expert 0 is cheap, 1 dear, 2 dearest; the reference says 0, and 1 is right most often."""
+
+    @staticmethod
+    def comparison(experts: list[int]) -> Comparison:
+        """Ten questions; `experts` are those that the learned router asks, question by question."""
+        labels = np.full((10, 3), NO)
+        for expert, right in enumerate((4, 8, 6)):
+            labels[:right, expert] = YES
+        table = make_table(labels, questions=make_questions(10, gold=[Label.YES] * 10, passage=False), seconds=[0.1, 0.2, 0.4])
+        return comparison(source_of(table), LearnedPlan(tuple(experts)))
+
+    def test_hindsight_is_measured_from_the_best_on_these_questions(self) -> None:
+        found = self.comparison([1] * 10)
+        assert found.singles[0].name == "expert1 once"
+        assert found.row("DER").difference.value == pytest.approx(0.4)
+        gap = found.row("DER").difference_hindsight
+        assert (gap.value, gap.low, gap.high) == (0, 0, 0)
+        assert found.best_single.difference_hindsight.value == pytest.approx(-0.4)
+        assert found.best_single.difference_hindsight.high < 0
+
+    def test_is_told_with_costs(self) -> None:
+        told = bar(self.comparison([0] * 5 + [1] * 5))
+        assert told is not None
+        assert (told.best_single, told.hindsight_single, told.dearest_asked) == ("expert0 once", "expert1 once", "expert1 once")
+        assert (told.cost, told.best_single_cost, told.dearest_asked_cost) == pytest.approx((1.5, 1.0, 2.0))
+        # Right on 4 of the first five and 3 of the last: .7, where mixing experts 0 and 1 gives .6.
+        assert told.lead_over_hull.value == pytest.approx(0.1)
+
+    def test_an_expert_that_gets_a_tenth_of_the_calls_counts(self) -> None:
+        assert self.dearest([0] * 9 + [2]) == "expert2 once"
+        assert self.dearest([0] * 10) == "expert0 once"
+
+    def dearest(self, experts: list[int]) -> str:
+        row = self.comparison(experts).dearest_asked
+        return row.name if row else ""
+
+    def test_without_a_learned_router_there_is_none(self, source: TableSource) -> None:
+        assert bar(comparison(source)) is None
 
 
 class TestRankings:

@@ -7,15 +7,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from random_tables import random_source
+from fakes import make_table
+from random_tables import random_source, source_of
 
 from der_core.config import PAPER, EpisodeConfig
 from der_core.evaluation.comparison import Comparison, compare, compare_two, fit_all_prices
-from der_core.evaluation.frontier import Hull, concave_hull, frontier, frontier_intervals, pareto_set
+from der_core.evaluation.frontier import Hull, concave_hull, frontier, frontier_intervals, hull_heights, lead_over_singles, pareto_set
 from der_core.evaluation.statistics import Difference, bootstrap_means, mcnemar_exact, paired_bootstrap
-from der_core.routing.baselines import fit_reference
+from der_core.records import Label
+from der_core.routing.baselines import Plan, fit_reference
 from der_core.routing.baselines.oracles import oracle_one_step
 from der_core.routing.baselines.orders import majority_vote, refining, single
+from der_core.routing.router import RouteRules
 
 EPISODE = EpisodeConfig(t_max=2, end="never")
 
@@ -33,6 +36,35 @@ def compared() -> Comparison:
 def random_points(seed: int, n: int = 25) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return rng.integers(1, 12, size=n).astype(float), rng.integers(1, 12, size=n) / 12
+
+
+class TestLeadOverSingles:
+    def test_heights_are_those_of_the_hull(self) -> None:
+        costs, qualities = random_points(8, 5)
+        at = np.linspace(0, 13, 27)
+        expected = [concave_hull(costs, qualities).quality_at(cost) for cost in at]
+        np.testing.assert_allclose(hull_heights(costs[None], qualities[None], at[None])[0], expected)
+
+    def test_by_hand(self) -> None:
+        """Experts right on 1 of 4 at cost 1 and on 2 of 4 at cost 3; a router right on 2 of 4 that asks each for half: hull .375 at cost 2."""
+        source = source_of(make_table([[2, 1], [2, 2], [1, 1], [1, 1]], gold=[Label.YES] * 2 + [Label.NO, Label.YES], seconds=[0.1, 0.3]))
+        labels = source.labels[:, :, 0]
+        right = labels == source.table.gold[:, None]
+        assert right.mean(axis=0).tolist() == [0.25, 0.5]
+        plan = Plan(name="DER", family="learned", rules=RouteRules(EpisodeConfig(t_max=1)), actions=np.array([[1], [1], [0], [0]]))
+        singles = [single(["expert0", "expert1"], expert, EPISODE) for expert in range(2)]
+        found = compare([plan, *singles], source, PAPER, {}, fit_reference(source), np.random.default_rng(0))
+        lead = lead_over_singles(found, "DER", np.random.default_rng(1))
+        assert lead.value == pytest.approx(0.125)
+        assert lead.low <= lead.value <= lead.high
+
+    def test_below_the_cheapest_expert_there_is_nothing_to_compare_with(self, compared: Comparison) -> None:
+        assert math.isnan(lead_over_singles(compared, "always yes, no call", np.random.default_rng(1)).value)
+
+    def test_interval_is_that_of_the_frontier(self, compared: Comparison) -> None:
+        whole = frontier_intervals(compared, "compute", np.random.default_rng(4)).above["majority vote"]
+        alone = lead_over_singles(compared, "majority vote", np.random.default_rng(4))
+        assert (alone.low, alone.high) == pytest.approx((whole.low, whole.high))
 
 
 class TestParetoSet:

@@ -213,7 +213,8 @@ class TestTables:
         assert len({line.count("|") for line in table}) == 1
 
     def test_legend_names_cost_and_reference(self, run: Evaluated) -> None:
-        legend = format_table(run.comparison).splitlines()[-1]
+        legend, bar = format_table(run.comparison).splitlines()[-2:]
+        assert bar.startswith("DER costs ")
         assert "cost is compute" in legend
         assert run.comparison.reference.best_single in legend
 

@@ -146,7 +146,7 @@ def _ranking_row(row: Row, frontier: Frontier, above: Interval) -> dict[str, obj
         "95 % interval": f"{100 * row.low:.1f} to {100 * row.high:.1f}",
         "Difference": _percent(gap.value),
         "Its 95 % interval": f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}",
-        "p": "< 0.001" if row.mcnemar_p < 0.001 else f"{row.mcnemar_p:.3f}",
+        "p": "" if math.isnan(row.mcnemar_p) else "< 0.001" if row.mcnemar_p < 0.001 else f"{row.mcnemar_p:.3f}",
         "Differs": "yes" if row.differs else "",
         "Calls": _rounded(row.calls, 2),
         "Cost": _rounded(row.costs[frontier.mode], 2),

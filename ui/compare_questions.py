@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -83,13 +84,19 @@ def _describe(subject: Subject, router: str, second: str) -> None:
             row = subject.comparison.row(name)
             st.markdown(
                 f"{plain(name)} :small[({kind(row)})]: {with_interval(row.accuracy, row.low, row.high)} right, {row.calls:.2f} calls a question"
+                + (" (exact expectation; the answers below are one draw)" if row.family == "random" else "")
             )
     if second not in (ALONE, router):
         pair = pair_of(subject, router, second)
         gap, verdict = pair.difference, "significant" if pair.differs else "not significant"
+        test = (
+            "no McNemar test, which counts single routes"
+            if math.isnan(pair.mcnemar_p)
+            else f"exact McNemar p = {pair.mcnemar_p:.2g}: {verdict}"
+        )
         st.markdown(
             f"{plain(router)} less {plain(second)}, paired by question: **{points(gap.value)} points** "
-            f"[{points(gap.low)}, {points(gap.high)}], exact McNemar p = {pair.mcnemar_p:.2g}: {verdict}"
+            f"[{points(gap.low)}, {points(gap.high)}], {test}"
         )
 
 

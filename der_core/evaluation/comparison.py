@@ -13,17 +13,29 @@ import numpy as np
 from der_core.config import CostMode, TrainConfig
 from der_core.errors import SettingsError
 from der_core.evaluation import metrics
+from der_core.evaluation.expectation import expect
 from der_core.evaluation.metrics import StopStats
 from der_core.evaluation.rollout import Rollout, rollout
-from der_core.evaluation.statistics import Difference, bootstrap_means, difference, mcnemar_exact, paired_bootstrap, wilson_interval
+from der_core.evaluation.statistics import (
+    UNKNOWN_DIFFERENCE,
+    Difference,
+    Interval,
+    Resampled,
+    bootstrap_means,
+    mcnemar_exact,
+    paired_bootstrap,
+    wilson_interval,
+)
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Label
-from der_core.routing.baselines import Baseline, Family, Reference
+from der_core.routing.baselines import Baseline, Family, Random, Reference, single_name
 from der_core.routing.cost import Prices, can_price, fit_prices
 from der_core.routing.process import Floats, Ints
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
 
+ENOUGH_CALLS = 0.1
+"""Share of the learned router's calls from which on an expert's cost is one that the router may be measured by."""
 SIGNIFICANCE = 0.05
 """A difference counts if McNemar's p lies below this and the bootstrap interval excludes 0."""
 
@@ -33,7 +45,9 @@ class Row:
     """The figures of one router; `docs/metrics.md` defines each.
 
     `costs` are means per question by cost mode; `seconds_p50` and `seconds_p95` are of standardised
-    seconds per question, `wall_s` is the mean of the seconds that passed when it was recorded.
+    seconds per question, `wall_s` is the mean of the seconds that passed when it was recorded. `difference` is from the best
+    single expert of the reference, `difference_hindsight` from the one that is right most often on these very questions.
+    A row of family `random` is an exact expectation: what only single routes have (quantiles, p, figures of stopping) is nan.
     """
 
     name: str
@@ -56,6 +70,7 @@ class Row:
     mcnemar_p: float
     shares: Mapping[str, float]
     stop: StopStats
+    difference_hindsight: Difference = UNKNOWN_DIFFERENCE
 
     @property
     def differs(self) -> bool:
@@ -69,7 +84,8 @@ class Comparison:
 
     `cost_mode` orders rows of equal accuracy. `n_not_counted` held-out questions have no gold answer and count nowhere:
     no row, rollout or other figure here is of them. `cost_note` says in words what a cost is made of, where that needs saying. For resampling: `groups` [Q] names what questions are drawn with
-    (their passage), `question_costs` are [Q, rows] by cost mode; empty where they were not kept.
+    (their passage), `right` [Q, rows] is whether, or how probably, each row is right, `question_costs` are [Q, rows] by cost
+    mode; empty where they were not kept. Rollouts of random routers are one draw of many: figures are of `right`.
     """
 
     rows: tuple[Row, ...]
@@ -79,6 +95,7 @@ class Comparison:
     majority_accuracy: float
     gold_yes_rate: float
     groups: tuple[str, ...] = ()
+    right: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     question_costs: Mapping[CostMode, Floats] = field(default_factory=dict)
     n_not_counted: int = 0
     cost_note: str = ""
@@ -97,6 +114,22 @@ class Comparison:
     def best_single(self) -> Row:
         """The row of the best single expert."""
         return self.row(self.reference.best_single)
+
+    @cached_property
+    def singles(self) -> tuple[Row, ...]:
+        """The rows of single experts, best on these questions first, the cheaper of equals before the other."""
+        return tuple(row for row in self.deployable if row.family == "single")
+
+    @property
+    def dearest_asked(self) -> Row | None:
+        """The row of the dearest single expert among those that get at least a tenth of the learned router's calls; None without one."""
+        shares = self.learned.shares if self.learned else {}
+        asked = {single_name(expert) for expert, share in shares.items() if share >= ENOUGH_CALLS}
+        return max((row for row in self.singles if row.name in asked), key=lambda row: row.costs[self.cost_mode], default=None)
+
+    def right_of(self, name: str) -> Floats:
+        """Return whether, or how probably, a router is right on each question, shape [Q]."""
+        return np.asarray(self.right[:, [row.name for row in self.rows].index(name)])
 
     def row(self, name: str) -> Row:
         """Return the row of a router; SettingsError for a name that was not compared."""
@@ -160,19 +193,22 @@ def compare(
     compared = _unique(routers, reference)
     check_has_gold(source.table.questions)
     rows = np.flatnonzero(source.table.gold > 0)
-    rollouts = {name: rollout(router, source, config.reward, rows) for name, router in compared.items()}
-    rollouts[_constant_name(reference)] = _constant(source, rows, reference.majority)
     every_price = {source.prices.mode: source.prices, **prices} | {source.prices.mode: source.prices}
     context = _Context(
         source=source,
+        rows=rows,
+        config=config,
         costs={mode: price.table_costs(source.table) for mode, price in every_price.items()},
         wall_s=source.table.wall_s.astype(np.float64),
-        discount=config.ppo.discount,
-        best_single=rollouts[reference.best_single],
     )
+    rollouts = {name: rollout(router, source, config.reward, rows) for name, router in compared.items()}
+    rollouts[_constant_name(reference)] = _constant(source, rows, reference.majority)
+    tallies = {name: _tally(compared.get(name), run, context) for name, run in rollouts.items()}
     groups = tuple(source.table.questions[row].group for row in rows)
-    gaps = _differences(rollouts, reference.best_single, groups, rng)
-    figures = tuple(_row(name, compared.get(name), run, gap, context) for (name, run), gap in zip(rollouts.items(), gaps, strict=True))
+    right = np.column_stack([tally.right for tally in tallies.values()])
+    singles = [name for name, router in compared.items() if _family(router) == "single"]
+    against = reference.best_single, _most_often_right({name: tallies[name] for name in singles}, source.prices.mode)
+    figures = _rows(compared, tallies, Resampled(right, bootstrap_means(right, groups, rng)), against, context)
     gold = source.table.gold[rows]
     return Comparison(
         rows=figures,
@@ -182,16 +218,15 @@ def compare(
         majority_accuracy=metrics.majority_accuracy(gold),
         gold_yes_rate=metrics.yes_rate(gold),
         groups=groups,
-        question_costs={
-            mode: np.column_stack([run.at_calls(values).sum(axis=1) for run in rollouts.values()]) for mode, values in context.costs.items()
-        },
+        right=right,
+        question_costs={mode: np.column_stack([tally.costs[mode] for tally in tallies.values()]) for mode in context.costs},
         n_not_counted=source.table.n_questions - len(rows),
     )
 
 
 @dataclass(frozen=True)
 class Pair:
-    """How two routers differ on the same questions: accuracy of the first less that of the second, and exact McNemar's p."""
+    """How two routers differ on the same questions: accuracy of the first less that of the second, and exact McNemar's p (nan for expectations)."""
 
     difference: Difference
     mcnemar_p: float
@@ -204,8 +239,8 @@ class Pair:
 
 def compare_two(comparison: Comparison, first: str, second: str, rng: np.random.Generator) -> Pair:
     """Return how two routers of a comparison differ, paired by question and resampled by passage."""
-    a, b = comparison.rollouts[first].correct, comparison.rollouts[second].correct
-    return Pair(paired_bootstrap(a, b, comparison.groups, rng), mcnemar_exact(a, b))
+    a, b = comparison.right_of(first), comparison.right_of(second)
+    return Pair(paired_bootstrap(a, b, comparison.groups, rng), _mcnemar(a, b))
 
 
 def fit_all_prices(training: Table, calibration_samples: int | None = None, others: Sequence[Table] = ()) -> dict[CostMode, Prices]:
@@ -231,53 +266,137 @@ def _unique(routers: Iterable[Router], reference: Reference) -> dict[str, Router
     return compared
 
 
-def _differences(rollouts: Mapping[str, Rollout], best_single: str, groups: Sequence[str], rng: np.random.Generator) -> list[Difference]:
-    """Accuracy of each rollout less that of the best single expert, all on the same resamples."""
-    correct = np.column_stack([run.correct for run in rollouts.values()]).astype(np.float64)
-    gaps = correct - rollouts[best_single].correct[:, None]
-    resampled = bootstrap_means(gaps, groups, rng)
-    return [difference(gaps[:, column], resampled[:, column]) for column in range(gaps.shape[1])]
-
-
 @dataclass(frozen=True, eq=False)
 class _Context:
     """What all rows share; `costs` and `wall_s` have shape [Q, N, 4]."""
 
     source: TableSource
+    rows: Ints
+    config: TrainConfig
     costs: Mapping[CostMode, Floats]
     wall_s: Floats
-    discount: float
-    best_single: Rollout
 
 
-def _row(name: str, router: Router | None, run: Rollout, gap: Difference, context: _Context) -> Row:
+@dataclass(frozen=True, eq=False)
+class _Tally:
+    """One router question by question, each array of shape [Q]: what it did or, for a random one, what it does in expectation."""
+
+    right: Floats
+    yes: Floats
+    calls: Floats
+    costs: Mapping[CostMode, Floats]
+    wall_s: Floats
+    returns: Floats
+    seconds: Floats
+    shares: Floats
+    stop: StopStats
+
+
+def _tally(router: Router | None, run: Rollout, context: _Context) -> _Tally:
+    if isinstance(router, Random):
+        return _expected_tally(router, context)
     table = context.source.table
-    gold, n = table.gold[run.rows], len(run.rows)
-    interval = wilson_interval(int(run.correct.sum()), n)
-    seconds = run.seconds.sum(axis=1)
-    shares = metrics.expert_shares(run.experts, table.n_experts)
+    return _Tally(
+        right=run.correct.astype(np.float64),
+        yes=(run.answers == Label.YES).astype(np.float64),
+        calls=run.calls.astype(np.float64),
+        costs={mode: run.at_calls(values).sum(axis=1) for mode, values in context.costs.items()},
+        wall_s=run.at_calls(context.wall_s).sum(axis=1),
+        returns=np.full(len(run.rows), math.nan) if router is None else run.returns(context.config.ppo.discount),
+        seconds=run.seconds.sum(axis=1),
+        shares=metrics.expert_shares(run.experts, table.n_experts),
+        stop=metrics.stop_stats(run.labels, run.correct, run.reasons, table.gold[run.rows]),
+    )
+
+
+def _expected_tally(router: Random, context: _Context) -> _Tally:
+    source, rows = context.source, context.rows
+    found = expect(router, source, context.config.reward, context.config.ppo.discount, rows)
+    asked = found.visits.sum(axis=(0, 2))
+    return _Tally(
+        right=found.answers[np.arange(len(rows)), source.table.gold[rows]],
+        yes=found.answers[:, Label.YES],
+        calls=found.visits.sum(axis=(1, 2)),
+        costs={mode: found.at_calls(values) for mode, values in context.costs.items()},
+        wall_s=found.at_calls(context.wall_s),
+        returns=found.returns,
+        seconds=np.full(len(rows), math.nan),
+        shares=asked / asked.sum(),
+        stop=StopStats(math.nan, math.nan, math.nan, math.nan),
+    )
+
+
+def _most_often_right(singles: Mapping[str, _Tally], mode: CostMode) -> str:
+    """Name of the single expert that is right most often on these questions, the cheaper of equals."""
+    return min(singles, key=lambda name: (-round(float(singles[name].right.mean()), 12), float(singles[name].costs[mode].mean())))
+
+
+def _rows(
+    compared: Mapping[str, Router], tallies: Mapping[str, _Tally], sampled: Resampled, against: tuple[str, str], context: _Context
+) -> tuple[Row, ...]:
+    """One row a router, compared with the two single experts `against`, all on the same resamples."""
+    places = {name: place for place, name in enumerate(tallies)}
+    best, hindsight = (places[name] for name in against)
+    return tuple(
+        _row(
+            name,
+            compared.get(name),
+            tally,
+            context,
+            interval=sampled.interval(place) if _family(compared.get(name)) == "random" else _wilson(tally),
+            difference=sampled.difference(place, best),
+            difference_hindsight=sampled.difference(place, hindsight),
+            mcnemar_p=_mcnemar(tally.right, tallies[against[0]].right),
+        )
+        for (name, tally), place in zip(tallies.items(), places.values(), strict=True)
+    )
+
+
+def _row(
+    name: str,
+    router: Router | None,
+    tally: _Tally,
+    context: _Context,
+    *,
+    interval: Interval,
+    difference: Difference,
+    difference_hindsight: Difference,
+    mcnemar_p: float,
+) -> Row:
+    table = context.source.table
     return Row(
         name=name,
         family=_family(router),
         detail=router.detail if isinstance(router, Baseline) else "",
         oracle=router is not None and router.oracle,
-        n=n,
-        accuracy=metrics.mean(run.correct),
+        n=len(context.rows),
+        accuracy=metrics.mean(tally.right),
         low=interval.low,
         high=interval.high,
-        balanced_accuracy=metrics.balanced_accuracy(run.answers, gold),
-        yes_rate=metrics.yes_rate(run.answers),
-        calls=metrics.mean(run.calls),
-        costs={mode: metrics.mean(run.at_calls(values).sum(axis=1)) for mode, values in context.costs.items()},
-        seconds_p50=metrics.quantile(seconds, 0.5),
-        seconds_p95=metrics.quantile(seconds, 0.95),
-        wall_s=metrics.mean(run.at_calls(context.wall_s).sum(axis=1)),
-        mean_return=math.nan if router is None else metrics.mean(run.returns(context.discount)),
-        difference=gap,
-        mcnemar_p=mcnemar_exact(run.correct, context.best_single.correct),
-        shares={spec.name: float(share) for spec, share in zip(table.experts, shares, strict=True)},
-        stop=metrics.stop_stats(run.labels, run.correct, run.reasons, gold),
+        balanced_accuracy=metrics.mean([metrics.mean(tally.right[table.gold[context.rows] == label]) for label in (Label.YES, Label.NO)]),
+        yes_rate=metrics.mean(tally.yes),
+        calls=metrics.mean(tally.calls),
+        costs={mode: metrics.mean(costs) for mode, costs in tally.costs.items()},
+        seconds_p50=metrics.quantile(tally.seconds, 0.5),
+        seconds_p95=metrics.quantile(tally.seconds, 0.95),
+        wall_s=metrics.mean(tally.wall_s),
+        mean_return=metrics.mean(tally.returns),
+        difference=difference,
+        mcnemar_p=mcnemar_p,
+        shares={spec.name: float(share) for spec, share in zip(table.experts, tally.shares, strict=True)},
+        stop=tally.stop,
+        difference_hindsight=difference_hindsight,
     )
+
+
+def _wilson(tally: _Tally) -> Interval:
+    return wilson_interval(int(tally.right.sum()), len(tally.right))
+
+
+def _mcnemar(a: Floats, b: Floats) -> float:
+    """McNemar's p; nan where one of the two is an expectation, so that there is nothing to count."""
+    counted = all(np.isin(right, (0.0, 1.0)).all() for right in (a, b))
+    return mcnemar_exact(a, b) if counted else math.nan
 
 
 def _family(router: Router | None) -> Family:

@@ -21,12 +21,14 @@ from der_core.recording.splits import Splits, passage_groups, split_counts, spli
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
 from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
-from der_core.routing.confidence import fit_program_confidence
+from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices
 from der_core.routing.encoding import TextEncoder, Vectors
+from der_core.routing.process import Floats
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
 from der_core.routing.stopping import calibrate_confidence
+from der_core.routing.thresholds import fit_thresholds
 from der_core.routing.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
 
 AGENT = "DER"
@@ -132,9 +134,9 @@ def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vec
 def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Arena:
     """Fit every baseline under the thresholds and prices of `router` (None: of `config`), ready for the test questions."""
     priced = price_parts(parts, router, config)
-    thresholds = router.thresholds if router else None
     tables = (parts.training, parts.validation, parts.test)
     confidence = router.program_confidence if router else fit_program_confidence(parts.training)
+    thresholds = router.thresholds if router else _fitted_thresholds(parts.training, config, confidence)
     sources = [TableSource(table, priced.prices, thresholds, confidence) for table in tables]
     training, validation, test = (
         Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
@@ -142,7 +144,12 @@ def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig,
     rng = np.random.default_rng([config.seed, 1])
     with threadpool_limits(limits=1):  # small matrices: a second thread waits longer than it helps, above all on a busy machine
         baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
-    return Arena(test.source, baselines, fit_reference(training.source), f"{priced.note} {priced.prices.told}".strip())
+    return Arena(test.source, baselines, fit_reference(training.source, validation.source), f"{priced.note} {priced.prices.told}".strip())
+
+
+def _fitted_thresholds(training: Table, config: TrainConfig, confidence: Floats | None) -> Floats | None:
+    """The thresholds that a router trained by `config` would have, so that single experts have them where nothing is trained."""
+    return fit_thresholds(with_program_confidence(training, confidence)) if config.fit_thresholds else None
 
 
 def price_parts(parts: Parts, router: TrainedRouter | None, config: TrainConfig) -> PriceChoice:

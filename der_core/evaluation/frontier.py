@@ -152,11 +152,11 @@ def frontier_intervals(comparison: Comparison, mode: CostMode, rng: np.random.Ge
     n_rows, point = len(names), frontier(comparison, mode)
     singles = [place for place, row in enumerate(comparison.rows) if row.family == "single"]
     deployable = [place for place, row in enumerate(comparison.rows) if not row.oracle]
-    correct = np.column_stack([comparison.rollouts[name].correct for name in names])
-    means = bootstrap_means(np.column_stack([correct, comparison.question_costs[mode]]), comparison.groups, rng, n)
-    drawn = [_resampled(sample[:n_rows], sample[n_rows:], singles, deployable) for sample in means]
-    zero, whole = (np.array([heights[which] for heights, _ in drawn]) for which in (0, 1))
-    above = np.array([distances for _, distances in drawn])
+    means = bootstrap_means(np.column_stack([comparison.right, comparison.question_costs[mode]]), comparison.groups, rng, n)
+    accuracy, cost = means[:, :n_rows], means[:, n_rows:]
+    drawn = [_mean_heights(*sample, singles, deployable) for sample in zip(accuracy, cost, strict=True)]
+    zero, whole = (np.array([heights[which] for heights in drawn]) for which in (0, 1))
+    above = accuracy - hull_heights(cost[:, singles], accuracy[:, singles], cost)
     gain = _interval(whole - zero)
     return FrontierIntervals(
         aiq=_interval(whole),
@@ -166,12 +166,45 @@ def frontier_intervals(comparison: Comparison, mode: CostMode, rng: np.random.Ge
     )
 
 
-def _resampled(accuracy: Floats, cost: Floats, singles: list[int], deployable: list[int]) -> tuple[tuple[float, float], list[float]]:
-    """Mean heights of the zero router and of all deployable ones in one resample, and each router's distance from the former."""
+def hull_heights(costs: Floats, qualities: Floats, at: Floats) -> Floats:
+    """Return the height of the hull of S points at costs `at` [n, R], in each of n resamples: costs and qualities [n, S].
+
+    nan where `at` lies below the cheapest point. The hull is the best that one point, or a mix of two, reaches at that cost.
+    """
+    best = np.full(at.shape, -np.inf)
+    for a in range(costs.shape[1]):
+        affordable = costs[:, a, None] <= at
+        best = np.where(affordable, np.maximum(best, qualities[:, a, None]), best)
+        for b in range(costs.shape[1]):
+            between = affordable & (at < costs[:, b, None])
+            width = np.where(between, costs[:, b, None] - costs[:, a, None], 1.0)
+            share = (at - costs[:, a, None]) / width
+            mixed = qualities[:, a, None] + share * (qualities[:, b, None] - qualities[:, a, None])
+            best = np.where(between, np.maximum(best, mixed), best)
+    return np.where(np.isfinite(best), best, math.nan)
+
+
+def lead_over_singles(comparison: Comparison, name: str, rng: np.random.Generator, n: int = N_RESAMPLES) -> Difference:
+    """Return how far a router's accuracy lies above the hull of the single experts (the zero router) at its own cost; nan below the cheapest."""
+    places = [place for place, row in enumerate(comparison.rows) if row.family == "single"]
+    places.append([row.name for row in comparison.rows].index(name))
+    values = np.column_stack([comparison.right[:, places], comparison.question_costs[comparison.cost_mode][:, places]])
+    point, *drawn = np.split(np.vstack([values.mean(axis=0), bootstrap_means(values, comparison.groups, rng, n)]), [1])
+    leads = [_lead(means[:, : len(places)], means[:, len(places) :]) for means in (point, *drawn)]
+    interval = _interval(leads[1], float(leads[0][0]))
+    return Difference(float(leads[0][0]), interval.low, interval.high)
+
+
+def _lead(accuracy: Floats, cost: Floats) -> Floats:
+    """How far the last column lies above the hull of the others, shape [n]."""
+    return np.asarray(accuracy[:, -1] - hull_heights(cost[:, :-1], accuracy[:, :-1], cost[:, -1:])[:, 0])
+
+
+def _mean_heights(accuracy: Floats, cost: Floats, singles: list[int], deployable: list[int]) -> tuple[float, float]:
+    """Mean heights of the zero router and of all deployable routers in one resample."""
     bounds = float(cost[singles].min()), float(cost[singles].max())
     zero, whole = (concave_hull(cost[places], accuracy[places]) for places in (singles, deployable))
-    distances = [float(height - zero.quality_at(place)) for height, place in zip(accuracy, cost, strict=True)]
-    return (zero.mean_quality(*bounds), whole.mean_quality(*bounds)), distances
+    return zero.mean_quality(*bounds), whole.mean_quality(*bounds)
 
 
 def _interval(values: Floats, point: float = 0.0) -> Interval:

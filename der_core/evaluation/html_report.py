@@ -11,6 +11,8 @@ from html import escape
 from typing import Any
 
 from der_core.errors import ReportError
+from der_core.evaluation.bar import bar_sentence
+from der_core.evaluation.reported import reported_bar
 from der_core.evaluation.tables import DEPLOYABLE_TITLE, NO_DATA, ORACLE_TITLE
 
 Json = Mapping[str, Any]  # Any: a JSON object
@@ -114,6 +116,7 @@ def _results(title: str, rows: Sequence[Json], mode: str) -> str:
         "p95 s",
         "points vs best single",
         "p",
+        "points vs best in hindsight",
     )
     cells = [_result_cells(row, mode) for row in rows]
     marks = ["learned" if row["family"] == "learned" else "" for row in rows]
@@ -121,7 +124,6 @@ def _results(title: str, rows: Sequence[Json], mode: str) -> str:
 
 
 def _result_cells(row: Json, mode: str) -> tuple[str, ...]:
-    gap = row["difference"]
     name = f"{row['name']}: {row['detail']}" if row["detail"] else row["name"]
     return (
         name,
@@ -133,9 +135,15 @@ def _result_cells(row: Json, mode: str) -> tuple[str, ...]:
         _number(row["costs"].get(mode), 2),
         _number(row["seconds_p50"], 3),
         _number(row["seconds_p95"], 3),
-        f"{_percent(gap['value'], '+')} ({_percent(gap['low'], '+')} to {_percent(gap['high'], '+')})",
+        _points(row["difference"]),
         _number(row["mcnemar_p"], 3),
+        _points(row.get("difference_hindsight")),
     )
+
+
+def _points(gap: Json | None) -> str:
+    """A difference with its interval; reports of an earlier version lack some."""
+    return NO_DATA if gap is None else f"{_percent(gap['value'], '+')} ({_percent(gap['low'], '+')} to {_percent(gap['high'], '+')})"
 
 
 def _legend(results: Json) -> str:
@@ -144,8 +152,9 @@ def _legend(results: Json) -> str:
     costs = f" {escape(results['cost_note'])}" if results.get("cost_note") else ""
     return (
         f'<p class="soft">{counted}{_percent(results["gold_yes_rate"])} % of the right answers are yes; always the more frequent one is right for '
-        f"{_percent(results['majority_accuracy'])} %. Best single expert, by training questions: {escape(results['best_single'])}; p is the "
+        f"{_percent(results['majority_accuracy'])} %. Best single expert, chosen before these questions were looked at: {escape(results['best_single'])}; p is the "
         f"exact McNemar test against it. Cost and seconds are per question.{costs} Highlighted rows are learned.</p>"
+        + (f'<p class="soft">{escape(bar_sentence(told))}</p>' if (told := reported_bar(results)) else "")
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import ReportError
+from der_core.evaluation.bar import bar
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
@@ -158,6 +159,7 @@ def _results(comparison: Comparison) -> Json:
         "majority_accuracy": comparison.majority_accuracy,
         "gold_yes_rate": comparison.gold_yes_rate,
         "n_not_counted": comparison.n_not_counted,
+        "bar": None if (told := bar(comparison)) is None else asdict(told),
         "deployable": [_row(row) for row in comparison.deployable],
         "oracle": [_row(row) for row in comparison.oracle],
     }

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from der_core.config import CostMode
 from der_core.errors import ReportError
+from der_core.evaluation.bar import Bar
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import FrontierIntervals
 from der_core.evaluation.metrics import Flips, StopStats
 from der_core.evaluation.report import Json
-from der_core.evaluation.statistics import Difference, Interval
+from der_core.evaluation.statistics import UNKNOWN_DIFFERENCE, Difference, Interval
 from der_core.records import Label
 from der_core.routing.baselines import Reference, single_name
 
@@ -37,6 +38,14 @@ def reported_flips(report: Json) -> tuple[Flips, ...]:
         return tuple(Flips(**flips) for flips in report["flips"])
     except (KeyError, TypeError) as error:
         raise ReportError(f"What shown answers do cannot be read from this report ({error}); delete the run and train again.") from error
+
+
+def reported_bar(results: Mapping[str, Any]) -> Bar | None:  # Any: JSON values
+    """Return how the learned router stands by the `results` of a report; None without one, and for reports of an earlier version."""
+    told = results.get("bar")
+    if told is None:
+        return None
+    return Bar(**{name: Difference(**value) if isinstance(value, Mapping) else value for name, value in _known(told).items()})
 
 
 def reported_intervals(report: Json) -> dict[CostMode, FrontierIntervals]:
@@ -71,8 +80,11 @@ def _comparison(report: Json) -> Comparison:
 
 
 def _row(told: Mapping[str, Any]) -> Row:  # Any: JSON values
-    values = {field.name: _known(told[field.name]) for field in fields(Row)}
-    return Row(**{**values, "difference": Difference(**values["difference"]), "stop": StopStats(**values["stop"])})
+    values = {field.name: _known(told[field.name]) for field in fields(Row) if field.name != "difference_hindsight"}
+    # Reports of an earlier version do not tell this one.
+    hindsight = _known(told.get("difference_hindsight") or asdict(UNKNOWN_DIFFERENCE))
+    differences = {"difference": Difference(**values["difference"]), "difference_hindsight": Difference(**hindsight)}
+    return Row(**{**values, **differences, "stop": StopStats(**values["stop"])})
 
 
 def _known(value: Any) -> Any:  # Any: a JSON value

@@ -39,6 +39,32 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
+UNKNOWN_DIFFERENCE = Difference(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Columns of values [Q, R] and their means over the same resamples [n, R]."""
+
+    values: Floats
+    means: Floats
+
+    def interval(self, column: int) -> Interval:
+        """Return the percentile interval of a column's mean."""
+        return percentiles(self.means[:, column])
+
+    def difference(self, column: int, other: int) -> Difference:
+        """Return the mean of one column less that of another."""
+        bounds = percentiles(self.means[:, column] - self.means[:, other])
+        return Difference(float((self.values[:, column] - self.values[:, other]).mean()), bounds.low, bounds.high)
+
+
+def percentiles(resampled: Floats, confidence: float = CONFIDENCE) -> Interval:
+    """Return the interval between the percentiles of resampled figures."""
+    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high))
+
+
 def wilson_interval(k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     """Return the score interval of a share of `k` in `n` (Wilson 1927); nan for n = 0."""
     if n == 0:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from der_core.evaluation.bar import bar, bar_sentence
 from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.statistics import Difference
 
 DEPLOYABLE_TITLE = "Deployable: needs no gold answer"
 ORACLE_TITLE = "Oracle: uses the gold answer, a ceiling and no competitor"
-_COLUMNS = ("router", "right %", "95 % interval", "balanced %", "yes %", "calls", "cost", "p50 s", "p95 s", "vs best single", "p")
+_COLUMNS = (
+    "router",
+    "right %",
+    "95 % interval",
+    "balanced %",
+    "yes %",
+    "calls",
+    "cost",
+    "p50 s",
+    "p95 s",
+    "vs best single",
+    "p",
+    "vs best in hindsight",
+)
 NO_DATA = "–"
 
 
@@ -31,7 +46,6 @@ def _sections(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]
 
 
 def _cells(row: Row, cost: float) -> tuple[str, ...]:
-    gap = row.difference
     return (
         row.name,
         _number(100 * row.accuracy, 1),
@@ -42,9 +56,14 @@ def _cells(row: Row, cost: float) -> tuple[str, ...]:
         _number(cost, 2),
         _number(row.seconds_p50, 3),
         _number(row.seconds_p95, 3),
-        f"{_number(100 * gap.value, 1, '+')} ({_number(100 * gap.low, 1, '+')} to {_number(100 * gap.high, 1, '+')})",
+        _points(row.difference),
         _number(row.mcnemar_p, 3),
+        _points(row.difference_hindsight),
     )
+
+
+def _points(gap: Difference) -> str:
+    return f"{_number(100 * gap.value, 1, '+')} ({_number(100 * gap.low, 1, '+')} to {_number(100 * gap.high, 1, '+')})"
 
 
 def counted(comparison: Comparison) -> str:
@@ -56,8 +75,10 @@ def counted(comparison: Comparison) -> str:
 def _legend(comparison: Comparison) -> str:
     return (
         f"{counted(comparison)}, {100 * comparison.gold_yes_rate:.1f} % of them yes; cost is {comparison.cost_mode}, per question; "
-        f"best single expert by training questions: {comparison.reference.best_single}; p: exact McNemar against it."
+        f"best single expert, by validation questions: {comparison.reference.best_single}; p: exact McNemar against it; "
+        f"best in hindsight: {comparison.singles[0].name}."
         + (f" {comparison.cost_note}" if comparison.cost_note else "")
+        + (f"\n{bar_sentence(told)}" if (told := bar(comparison)) else "")
     )
 
 

@@ -6,13 +6,13 @@ questions' gold answers, and say so by `oracle = True`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from der_core.config import EpisodeConfig, TrainConfig
 from der_core.records import Label
-from der_core.routing.baselines.baseline import Baseline, Family, FixedOrder, Plan, plain_episode
+from der_core.routing.baselines.baseline import Baseline, Family, FixedOrder, Plan, Random, plain_episode
 from der_core.routing.baselines.cascade import Cascade, fit_cascade
 from der_core.routing.baselines.oracles import exact_optimum, oracle_multi_step, oracle_one_step
 from der_core.routing.baselines.orders import best_static_order, majority_vote, refining, round_robin, single, single_name
@@ -36,6 +36,7 @@ __all__ = [
     "Part",
     "PickOnce",
     "Plan",
+    "Random",
     "Reference",
     "build_baselines",
     "fit_reference",
@@ -45,21 +46,22 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reference:
-    """What every router is measured against, decided on training questions.
+    """What every router is measured against, decided before the test questions are looked at.
 
-    `best_single` is the name of the row of the expert that is right most often there (the cheaper of
-    equals), `majority` the more frequent gold answer.
+    `best_single` is the name of the row of the expert whose first reply is right most often on validation questions (the
+    cheaper of equals), `majority` the more frequent gold answer of training.
     """
 
     best_single: str
     majority: Label
 
 
-def fit_reference(training: TableSource) -> Reference:
-    """Return the reference rows that the training questions single out."""
+def fit_reference(training: TableSource, validation: TableSource | None = None) -> Reference:
+    """Return the reference rows that training and validation questions single out; without `validation`, the training questions alone."""
     training = training.with_gold()
-    accuracy = np.round(first_call_right(training).mean(axis=0), 12)
-    prices = np.nanmean(training.costs[:, :, Label.NONE], axis=0)
+    validation = training if validation is None else validation.with_gold()
+    accuracy = np.round(first_call_right(validation).mean(axis=0), 12)
+    prices = np.nanmean(validation.costs[:, :, Label.NONE], axis=0)
     best = int(np.lexsort((prices, -accuracy))[0])
     yes = np.sum(training.table.gold == Label.YES) >= np.sum(training.table.gold == Label.NO)
     return Reference(single_name(training.table.experts[best].name), Label.of_answer(bool(yes)))
@@ -71,7 +73,7 @@ def build_baselines(
     """Return every baseline, ready to route the questions of `test`.
 
     `cost_weight` is the accuracy that one unit of cost is worth, for the baselines that are chosen by
-    accuracy less cost; 0 looks at accuracy alone. `rng` draws the random routers' choices, once.
+    accuracy less cost; 0 looks at accuracy alone. `rng` draws the routes that random routers show.
     """
     episode = config.episode
     names = [spec.name for spec in test.source.table.experts]
@@ -99,12 +101,26 @@ def _fixed(names: list[str], episode: EpisodeConfig) -> list[Baseline]:
     return [*routers, majority_vote(names, episode)]
 
 
-def _random(source: TableSource, episode: EpisodeConfig, rng: np.random.Generator) -> list[Baseline]:
-    """One random expert a question, and a route whose every action is random, STOP among them from the second step on."""
-    n, stop = source.table.n_questions, source.n_experts
-    once = rng.integers(stop, size=(n, 1))
-    steps = np.concatenate([rng.integers(stop, size=(n, 1)), rng.integers(stop + 1, size=(n, episode.t_max - 1))], axis=1)
+def _random(source: TableSource, episode: EpisodeConfig, rng: np.random.Generator) -> list[Random]:
+    """One random expert a question; random routes that may stop, and random routes that end at a right answer (an oracle)."""
     return [
-        Plan(name="random expert", family="random", rules=RouteRules(plain_episode(episode, 1)), actions=once),
-        Plan(name="random route", family="random", rules=RouteRules(plain_episode(episode, episode.t_max)), actions=steps),
+        _random_router("random expert", source, plain_episode(episode, 1), rng),
+        _random_router("random route", source, plain_episode(episode, episode.t_max), rng, stops=True),
+        _random_router("random route, gold stop", source, replace(plain_episode(episode, episode.t_max), end="gold"), rng),
     ]
+
+
+def _random_router(name: str, source: TableSource, episode: EpisodeConfig, rng: np.random.Generator, *, stops: bool = False) -> Random:
+    n, n_experts = source.table.n_questions, source.n_experts
+    actions = rng.integers(n_experts, size=(n, episode.t_max))
+    if stops:
+        actions[:, 1:] = rng.integers(n_experts + 1, size=(n, episode.t_max - 1))
+    return Random(
+        name=name,
+        family="random",
+        rules=RouteRules(episode),
+        oracle=episode.end == "gold",
+        detail="exact expectation over all draws; routes shown are one draw",
+        actions=actions,
+        stops=stops,
+    )

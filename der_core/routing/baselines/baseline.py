@@ -58,6 +58,21 @@ class Plan(Baseline):
         return Choice(self.actions[now.rows, now.step])
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Random(Plan):
+    """Draws every action uniformly among the experts; with `stops`, STOP is among them from the second step on.
+
+    `actions` are one draw, for whoever wants to see routes; figures of a comparison are exact expectations over all draws
+    (`der_core.evaluation.expectation`).
+    """
+
+    stops: bool
+
+    def n_choices(self, step: int, n_experts: int) -> int:
+        """Return how many actions are drawn from at `step` (from 0)."""
+        return n_experts + int(self.stops and step > 0)
+
+
 def plain_episode(episode: EpisodeConfig, t_max: int) -> EpisodeConfig:
     """Return `episode` for a router that decides all by itself: `t_max` calls at most, no end rule, repeats allowed."""
     return replace(episode, t_max=t_max, end="never", no_repeat=False)
