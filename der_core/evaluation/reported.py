@@ -45,7 +45,8 @@ def reported_bar(results: Mapping[str, Any]) -> Bar | None:  # Any: JSON values
     told = results.get("bar")
     if told is None:
         return None
-    return Bar(**{name: Difference(**value) if isinstance(value, Mapping) else value for name, value in _known(told).items()})
+    figures: dict[str, Any] = {name: Difference(**value) if isinstance(value, Mapping) else value for name, value in _known(told).items()}
+    return Bar(**figures)
 
 
 def reported_intervals(report: Json) -> dict[CostMode, FrontierIntervals]:
