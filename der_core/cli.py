@@ -1,4 +1,4 @@
-"""The command line, `python -m der_core`: options here, what they do in `der_core.commands`.
+"""The command line, `der` or `python -m der_core`: options here, what they do in `der_core.commands`.
 
 Option names may be spelled with hyphens or with underscores.
 """
@@ -10,8 +10,10 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
+from der_core import __version__
 from der_core.commands.terminal import complain, prepare_output
 from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
@@ -27,6 +29,7 @@ COMMANDS = {
     "ask": "route typed questions with a trained router and live experts",
     "prompts": "show every prompt in full",
     "store": "list, verify or export recordings",
+    "dashboard": "open the pages in a browser",
 }
 
 
@@ -48,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="python -m der_core", description="Learned routing over local LLM experts (DER, arXiv 2412.07448)."
-    )
+    prog = "python -m der_core" if Path(sys.argv[0]).name == "__main__.py" else "der"
+    parser = argparse.ArgumentParser(prog=prog, description="Learned routing over local LLM experts (DER, arXiv 2412.07448).")
+    parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--verbose", action="store_true", help="log what happens inside")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
@@ -281,6 +284,10 @@ def _ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", default="", metavar="FILE", help="store whose cached state vectors may be used")
 
 
+def _dashboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_count, default=8501, metavar="N", help="port on this machine at which the pages are served")
+
+
 def _prompts(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults()
 
@@ -310,4 +317,5 @@ _OPTIONS = {
     "ask": _ask,
     "prompts": _prompts,
     "store": _store,
+    "dashboard": _dashboard,
 }

@@ -11,12 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ["records", "config", "errors", "foreign"],
+    ["records", "config", "errors", "foreign", "shipped"],
     ["experts"],
     ["recording"],
     ["routing"],
     ["evaluation"],
-    ["jobs", "training_process", "commands", "cli", "__main__"],
+    ["jobs", "training_process", "work"],
+    ["commands", "cli", "public", "__main__"],
 )
 ONLY = {
     "torch": {"der_core/routing/agent"},

@@ -18,9 +18,10 @@ from der_core.experts.protocol import Expert
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
-from der_core.routing.live import Decision, route_events
+from der_core.routing.live import Decision
 from der_core.routing.router_file import load_router
-from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
+from der_core.routing.trained import TrainedRouter, check_experts_match
+from der_core.work.routes import live_events
 
 HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /passage alone clears it, /quit ends."
 
@@ -79,12 +80,9 @@ def converse(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEnc
 
 def answer(trained: TrainedRouter, experts: Sequence[Expert], encoder: TextEncoder, question: Question, end: End) -> int:
     """Route one question and show every step; return 2 when an expert failed."""
-    vectors = trained.state.question_vectors([question], encoder)
-    router = AgentRouter(trained, vectors, end=end)
-    source = trained.live_source([question], experts)
     actions = [spec.name for spec in trained.experts] + ["STOP"]
     try:
-        for event in route_events(question, router, source, trained.config.reward):
+        for event in live_events(question, trained, experts, encoder, end):
             show_event(event, actions)
     except ExpertError as error:
         complain(f"error: {error}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from der_core.config import CostMode, End, RewardConfig, TrainConfig
+from der_core.config import SPLIT_SEED, CostMode, End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
@@ -95,7 +95,7 @@ class Evaluation:
         return self.comparison.learned.name if self.comparison.learned else self.comparison.deployable[0].name
 
 
-def choose_splits(questions: Sequence[Question], seed: int, train: int | None, test: int | None) -> Splits:
+def choose_splits(questions: Sequence[Question], seed: int = SPLIT_SEED, train: int | None = None, test: int | None = None) -> Splits:
     """Return a split by passage: `train` (a fifth of them validates) and `test` questions, or shares of all where both are None."""
     if train is None and test is None:
         return split_questions(questions, seed=seed)

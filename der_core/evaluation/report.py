@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from der_core import __version__
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.bar import bar
@@ -113,8 +114,8 @@ def load_schema() -> Json:
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python, of this package and of the libraries it stands on, as far as installed."""
-    versions = {"python": platform.python_version()}
-    for package in ("der-core", *PACKAGES):
+    versions = {"python": platform.python_version(), "der-core": __version__}
+    for package in PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -16,6 +16,7 @@ from der_core.recording.question_files import file_rows
 from der_core.recording.question_rows import Intake, meant_role, shown_names
 from der_core.recording.splits import FRACTIONS, Splits, passage_groups, split_counts, split_questions, unknown_to, without_passages
 from der_core.records import Label, Question
+from der_core.shipped import SHIPPED
 
 __all__ = [
     "BOOLQ",
@@ -32,7 +33,7 @@ __all__ = [
     "without_passages",
 ]
 
-BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "questions"
+BUNDLED_FOLDER = SHIPPED / "assets" / "questions"
 BUNDLED_SETS = {"bundled": Path(), "hard": Path("hard")}
 """Our own sets by name, with their folders below BUNDLED_FOLDER: questions that some small model can answer, and such as none can."""
 CHOICES = (
@@ -173,5 +174,5 @@ def _taken(source: str, split: str, limits: ReadLimits) -> Intake:
 def _bundled_files(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.jsonl"))
     if not files:
-        raise QuestionsError(f"The bundled questions are not at {folder}: run from a complete checkout, or choose --questions FILE.jsonl.")
+        raise QuestionsError(f"The bundled questions are not at {folder}: install the product anew, or choose --questions FILE.jsonl.")
     return files

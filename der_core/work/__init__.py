@@ -1,0 +1,1 @@
+"""Whole pieces of work, as the command line, the dashboard and other programs do them."""
