@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -253,8 +254,11 @@ def test_a_command_is_kept_without_the_folders_of_this_machine(word: str, shown:
     assert command_words() == ["python", "-m", "der_core", "evaluate", shown]
 
 
-def test_evaluated_routers_are_kept_as_runs_named_after_their_files(server: OllamaServer, place: Path) -> None:
-    assert main(["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]) == 0
+def test_evaluated_routers_are_kept_as_runs_named_after_their_files(
+    server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = ["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]
+    assert main(record) == 0
     for seed in ("1", "2"):
         saved = f"quick-seed-{seed}.zip"
         assert main(["train", "--store", "r.sqlite", "--ppo-steps", "2048", "--seed", seed, "--save-router", saved]) == 0
@@ -265,6 +269,21 @@ def test_evaluated_routers_are_kept_as_runs_named_after_their_files(server: Olla
     for run in kept.list():
         validate_report(kept.load_report(run.id))
         assert kept.load_router(run.id).config.seed == int(run.name[-1])
+    claims = [kept.load_report(run.id)["claims"] for run in kept.list()]
+    assert claims[0] == claims[1] and len(claims[0]) == 5, "both seeds are one setting"
+    assert "no recording named 'live'" in claims[0][4]["reason"]
+    assert claims[0][0]["command"] == shlex.join(kept.load_report(kept.list()[0].id)["command"])
+    capsys.readouterr()
+    # Everything is in this recording, more than any one route asks: no route is the replayed one.
+    assert main([*record, "--recording", "live"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--store", "r.sqlite", "--load-router", *files, "--only-claims", "--markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| ")][2:4] == [
+        "| dynamic beats static",
+        "| learned beats written by hand",
+    ]
+    assert lines[-1].startswith("| real experts | no | +0.0 |")
 
 
 def test_a_router_of_a_part_of_the_pool_is_compared_on_that_part(

@@ -54,14 +54,15 @@ def bar(comparison: Comparison) -> Bar | None:
 def bar_sentence(told: Bar) -> str:
     """Return in words how the learned router stands."""
     return (
-        f"{told.router} costs {told.cost:.2f} a question and is {_points(told.difference)} from {told.best_single}, the best single expert on "
-        f"validation questions (cost {told.best_single_cost:.2f}), {_points(told.difference_hindsight)} from {told.hindsight_single}, the best "
-        f"one on these questions in hindsight, and {_points(told.lead_over_hull)} from mixing single experts at equal cost. "
+        f"{told.router} costs {told.cost:.2f} a question and is {in_points(told.difference)} from {told.best_single}, the best single expert on "
+        f"validation questions (cost {told.best_single_cost:.2f}), {in_points(told.difference_hindsight)} from {told.hindsight_single}, the best "
+        f"one on these questions in hindsight, and {in_points(told.lead_over_hull)} from mixing single experts at equal cost. "
         f"The dearest expert that gets a tenth of its calls or more, {told.dearest_asked}, costs {told.dearest_asked_cost:.2f}."
     )
 
 
-def _points(gap: Difference) -> str:
+def in_points(gap: Difference) -> str:
+    """Return a difference of accuracies in points, with its interval."""
     if np.isnan(gap.value):
         return "an unknown distance (it costs less than any single expert)"
     return f"{100 * gap.value:+.1f} points ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"

@@ -5,6 +5,7 @@ The command line and the dashboard both go through here, so a number means the s
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from der_core.config import SPLIT_SEED, CostMode, End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
+from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
+from der_core.evaluation.evidence import claims_of
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
+from der_core.experts.locating import without_addresses
 from der_core.recording.splits import Splits, passage_groups, split_counts, split_questions
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
@@ -266,10 +270,17 @@ def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, en
 
 
 def report(
-    evaluation: Evaluation, table: Table, config: TrainConfig, command: Sequence[str], created_utc: str, n_traces: int = N_TRACES
+    evaluation: Evaluation,
+    table: Table,
+    config: TrainConfig,
+    command: Sequence[str],
+    created_utc: str,
+    n_traces: int = N_TRACES,
+    claims: Sequence[Claim] | None = None,
 ) -> Json:
-    """Return the report of an evaluation; `table` is the recording that was cut."""
+    """Return the report of an evaluation; `table` is the recording that was cut, `claims` (None: from this one router) are told in it."""
     router = evaluation.router
+    told = without_addresses(list(command))
     run = Evaluated(
         command=command,
         created_utc=created_utc,
@@ -283,6 +294,7 @@ def report(
         curves={router.config.seed: router.curves} if router else {},
         comparison=evaluation.comparison,
         traced=evaluation.traced,
+        claims=claims_of([evaluation], None, shlex.join(told))[0] if claims is None else claims,
     )
     return build_report(run, n_traces)
 

@@ -22,6 +22,7 @@ from der_core import __version__
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.bar import bar
+from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
@@ -64,6 +65,7 @@ class Evaluated:
     curves: Mapping[int, Sequence[CurvePoint]]
     comparison: Comparison
     traced: str
+    claims: Sequence[Claim] = ()
 
 
 def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
@@ -88,6 +90,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "results": _results(run.comparison),
         "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
         "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
+        "claims": [asdict(claim) for claim in run.claims],
         "traces": _traces(run, n_traces),
     }
     plain = _plain(report)

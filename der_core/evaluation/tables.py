@@ -40,6 +40,11 @@ def markdown_table(comparison: Comparison) -> str:
     return "\n\n".join([*parts, _legend(comparison)])
 
 
+def text_table(rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
+    """Return rows of text, the head first, as aligned columns or as a Markdown table."""
+    return _markdown(rows) if markdown else _aligned(rows)
+
+
 def _sections(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
     ranked = ((DEPLOYABLE_TITLE, comparison.deployable), (ORACLE_TITLE, comparison.oracle))
     return [(title, [_cells(row, row.costs[comparison.cost_mode]) for row in rows]) for title, rows in ranked if rows]
