@@ -268,6 +268,9 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         "--cost-mode", choices=get_args(CostMode), default=None, help="what a call costs (none: as the router was trained, else compute)"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument(
+        "--flips", action="store_true", help="also try what labels that come out differently do to the learned routers (takes some seconds)"
+    )
     parser.add_argument("--only-claims", action="store_true", help="print nothing but the table of the five claims, and write no report")
     parser.add_argument(
         "--save-runs", default="", metavar="FOLDER", help="keep each router with its report as a run there, named after its file"

@@ -19,7 +19,7 @@ from der_core.commands.settings import command_words
 from der_core.commands.terminal import ProgressBar, duration
 from der_core.evaluation.report import validate_report
 from der_core.evaluation.runs import RunStore
-from der_core.recording.store import Store
+from der_core.recording.store import FlipRate, Store
 from der_core.recording.table import load_table
 from der_core.routing import encoding
 from der_core.routing.encoding import Vectors
@@ -284,6 +284,34 @@ def test_evaluated_routers_are_kept_as_runs_named_after_their_files(
         "| learned beats written by hand",
     ]
     assert lines[-1].startswith("| real experts | no | +0.0 |")
+
+
+def test_what_flipped_labels_do_is_told_and_kept(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["record", "--host", server.url, "--experts", *MODELS, "--questions", "q.jsonl", "--store", "r.sqlite"]) == 0
+    assert main(["train", "--store", "r.sqlite", "--ppo-steps", "2048", "--save-router", "router.zip"]) == 0
+    with Store.open(place / "r.sqlite") as store:
+        store.put_flip_rate("default", FlipRate("weak-1b", 50, 1, {}))
+        store.put_flip_rate("default", FlipRate("strong-3b", 50, 0, {}))
+    options = ["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", "report.json"]
+    assert main([*options, "--flips"]) == 0
+    assert "The interval of the lead contains 0 without any flip." in capsys.readouterr().out
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    validate_report(document)
+    found = document["flip_effects"]
+    assert [(point["rate"], point["measured"]) for point in found["points"]] == [
+        (0.0, []),
+        (0.01, []),
+        (0.02, ["weak-1b"]),
+        (0.03, []),
+        (0.06, []),
+        (0.12, []),
+    ]
+    assert (
+        found["points"][0]["accuracy"]["value"]
+        == next(row for row in document["results"]["deployable"] if row["name"] == "DER")["accuracy"]
+    )
+    assert main(options) == 0
+    assert json.loads((place / "report.json").read_text(encoding="utf-8"))["flip_effects"] is None
 
 
 def test_a_router_of_a_part_of_the_pool_is_compared_on_that_part(

@@ -20,8 +20,9 @@ from der_core.errors import ReportError
 from der_core.evaluation.bar import in_points
 from der_core.evaluation.claims import Claim, claims_table
 from der_core.evaluation.comparison import Comparison
-from der_core.evaluation.evidence import claims_of, live_table, unseeded
+from der_core.evaluation.evidence import claims_of, flips_of, live_table, unseeded
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
+from der_core.evaluation.flipping import FlipEffects, ends_in_words, flips_table
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import RunStore
 from der_core.evaluation.seeds import Seeds
@@ -46,18 +47,34 @@ def execute(arguments: argparse.Namespace) -> int:
             for pool, (name, router) in zip(pools, routers, strict=True)
         ]
         claims = claims_of(evaluations, live_table(store), shlex.join(without_addresses(command_words())))
+        flips = flips_of(evaluations, measured_flips(store, arguments.recording)) if arguments.flips else [None] * len(evaluations)
     if not arguments.only_claims:
-        for pool, (name, _), evaluation, tested in zip(pools, routers, evaluations, claims, strict=True):
-            tell(arguments, data[pool][0], evaluation, tested, Path(name).stem)
+        for pool, (name, _), evaluation, tested, flipped in zip(pools, routers, evaluations, claims, flips, strict=True):
+            tell(arguments, data[pool][0], evaluation, tested, flipped, Path(name).stem)
         if len(evaluations) > 1:
             say("\n== over the routers given ==\n" + spread(evaluations))
+    show_flips(evaluations, flips, markdown=arguments.markdown)
     show_claims(evaluations, claims, markdown=arguments.markdown)
     return 0
 
 
+def measured_flips(store: Store, recording: str) -> dict[str, float]:
+    """Return by expert the share of recorded calls that gave another label when they were made again."""
+    return {name: rate.n_flipped / rate.n_asked for name, rate in store.flip_rates(recording).items()}
+
+
+def show_flips(evaluations: Sequence[Evaluation], flips: Sequence[FlipEffects | None], *, markdown: bool) -> None:
+    """Print what flipped labels do, once for each setting."""
+    told: dict[int, str] = {}
+    for evaluation, effects in zip(evaluations, flips, strict=True):
+        if effects is not None and id(effects) not in told:
+            told[id(effects)] = f"{text_table(flips_table(effects), markdown=markdown)}\n{ends_in_words(effects)}"
+            say(f"\n== replies that flip: {setting_name(evaluation)}, {effects.router} ==\n{told[id(effects)]}")
+
+
 def show_claims(evaluations: Sequence[Evaluation], claims: Sequence[Sequence[Claim]], *, markdown: bool) -> None:
     """Print the five claims, once for each setting that has a learned router."""
-    tables = {}
+    tables: dict[str, str] = {}
     for evaluation, tested in zip(evaluations, claims, strict=True):
         if evaluation.router:
             tables.setdefault(text_table(claims_table(tested), markdown=markdown), setting_name(evaluation))
@@ -86,10 +103,12 @@ def config_of(arguments: argparse.Namespace, router: TrainedRouter | None) -> Tr
     return priced_in(router.config if router else DEPLOYABLE, arguments.cost_mode)
 
 
-def tell(arguments: argparse.Namespace, table: Table, evaluation: Evaluation, claims: Sequence[Claim], name: str) -> None:
+def tell(
+    arguments: argparse.Namespace, table: Table, evaluation: Evaluation, claims: Sequence[Claim], flips: FlipEffects | None, name: str
+) -> None:
     """Write the report, and the run called `name` if wanted, then show table, traces and headline."""
     config = config_of(arguments, evaluation.router)
-    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0), claims)
+    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0), claims, flips)
     written = []
     try:
         if arguments.save_report:

@@ -14,7 +14,7 @@ import numpy as np
 
 from der_core.evaluation.frontier import concave_hull
 from der_core.evaluation.rollout import Rollout
-from der_core.evaluation.seeds import Seeds, with_interval
+from der_core.evaluation.seeds import SEED, Seeds, with_interval
 from der_core.evaluation.statistics import Difference, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import N_LABELS, Label
@@ -119,7 +119,7 @@ def price_matters(evidence: Evidence) -> Claim:
     reached = np.array([concave_hull(*points).cost_of(goal) for *points, goal in zip(cost, accuracy, wanted[:, 0], strict=True)])
     # Where DER never is as accurate, nothing is saved however much is paid.
     saved = np.where(np.isnan(reached), -np.inf, 1 - reached / wanted[:, 1])
-    low, high = (float(np.quantile(saved[1:], q, method=how)) for q, how in ((0.025, "lower"), (0.975, "higher")))
+    low, high = float(np.quantile(saved[1:], 0.025, method="lower")), float(np.quantile(saved[1:], 0.975, method="higher"))
     details = [_alpha_part(alpha, accuracy[:, place], cost[:, place], n) for place, alpha in enumerate(evidence.by_alpha)]
     claim = _claim(Part(f"cost saved at the accuracy of {best}", float(saved[0]), low, high, n), details=tuple(details))
     if math.isinf(low):
@@ -219,7 +219,7 @@ def _told(claim: Claim, reason: str) -> Claim:
 def _gained(run: Rollout, table: Table) -> Floats:
     """Right after the last call less right after the first, by question."""
     first = run.labels[:, 0] == table.gold[run.rows]
-    return run.correct.astype(np.float64) - first
+    return np.asarray(run.correct.astype(np.float64) - first)
 
 
 def _advice(table: Table, groups: Sequence[str]) -> tuple[Part, ...]:
@@ -233,8 +233,9 @@ def _advice(table: Table, groups: Sequence[str]) -> tuple[Part, ...]:
         for what, label in shown.items():
             after = known.labels[rows, expert, label]
             given = (after > 0) & (alone[:, expert] > 0)
-            right = [(reply == known.gold)[given] for reply in (after, alone[:, expert])]
-            gap = paired_bootstrap(*right, [groups[row] for row in np.flatnonzero(given)], np.random.default_rng(0))
+            with_it, before = ((reply == known.gold)[given] for reply in (after, alone[:, expert]))
+            drawn_with = [group for group, one in zip(groups, given, strict=True) if one]
+            gap = paired_bootstrap(with_it, before, drawn_with, np.random.default_rng(SEED))
             parts.append(_part(f"{spec.name} after {what} advice, against alone", gap, int(given.sum())))
     return tuple(parts)
 

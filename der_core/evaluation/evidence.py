@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from der_core.config import TrainConfig
 from der_core.errors import DerError
 from der_core.evaluation.claims import Claim, Evidence, five_claims, same_routes
+from der_core.evaluation.flipping import FlipEffects, Flipped, flip_effects
 from der_core.evaluation.seeds import Seeds
 from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
+from der_core.routing.baselines.orders import single, single_name
 from der_core.routing.confidence import with_program_confidence
 from der_core.routing.trained import TrainedRouter, check_experts_match
 
@@ -39,6 +41,26 @@ def claims_of(evaluations: Sequence[Evaluation], live: Table | None, command: st
         if setting not in found:
             found[setting] = five_claims(_evidence(evaluation, evaluations, live), command)
     return [found[_setting(evaluation)] for evaluation in evaluations]
+
+
+def flips_of(evaluations: Sequence[Evaluation], measured: Mapping[str, float]) -> list[FlipEffects | None]:
+    """Return for each evaluation what flipped labels do to its setting, from all given evaluations of it; None where nothing was learned."""
+    found: dict[object, FlipEffects] = {}
+    for evaluation in evaluations:
+        setting = _setting(evaluation)
+        if evaluation.agent is not None and setting not in found:
+            same = [one for one in evaluations if _setting(one) == setting]
+            seeds = Seeds(tuple(one.comparison for one in same))
+            found[setting] = flip_effects([_to_flip(one) for one in same], seeds, measured)
+    return [found.get(_setting(evaluation)) for evaluation in evaluations]
+
+
+def _to_flip(evaluation: Evaluation) -> Flipped:
+    assert evaluation.agent is not None and evaluation.router is not None
+    names = [spec.name for spec in evaluation.parts.test.experts]
+    best = [single_name(name) for name in names].index(evaluation.comparison.reference.best_single)
+    router = single(names, best, evaluation.agent.rules.episode)
+    return Flipped(evaluation.agent, router, evaluation.source, evaluation.router.config.reward)
 
 
 def live_table(store: Store) -> Table | None:

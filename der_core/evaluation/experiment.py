@@ -18,6 +18,7 @@ from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.evidence import claims_of
+from der_core.evaluation.flipping import FlipEffects
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
 from der_core.experts.locating import without_addresses
@@ -85,13 +86,14 @@ class Arena:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The held-out comparison of one router (None: baselines only), with what it took."""
+    """The held-out comparison of one router (None: baselines only), with what it took; `agent` is what routed as its first learned row."""
 
     router: TrainedRouter | None
     parts: Parts
     source: TableSource
     comparison: Comparison
     prices: Mapping[CostMode, Prices]
+    agent: AgentRouter | None = None
 
     @property
     def traced(self) -> str:
@@ -266,7 +268,7 @@ def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, en
         [*learned, *arena.baselines], arena.source, config, prices, arena.reference, np.random.default_rng([config.seed, 2])
     )
     told = replace(comparison, n_not_counted=parts.not_counted.test, cost_note=arena.cost_note)
-    return Evaluation(router, parts, arena.source, told, prices)
+    return Evaluation(router, parts, arena.source, told, prices, learned[0] if learned else None)
 
 
 def report(
@@ -277,8 +279,10 @@ def report(
     created_utc: str,
     n_traces: int = N_TRACES,
     claims: Sequence[Claim] | None = None,
+    flip_effects: FlipEffects | None = None,
 ) -> Json:
-    """Return the report of an evaluation; `table` is the recording that was cut, `claims` (None: from this one router) are told in it."""
+    """Return the report of an evaluation; `table` is the recording that was cut, `claims` (None: from this one router) and, where they
+    were tried, the effects of flipped labels are told in it."""
     router = evaluation.router
     told = without_addresses(list(command))
     run = Evaluated(
@@ -295,6 +299,7 @@ def report(
         comparison=evaluation.comparison,
         traced=evaluation.traced,
         claims=claims_of([evaluation], None, shlex.join(told))[0] if claims is None else claims,
+        flip_effects=flip_effects,
     )
     return build_report(run, n_traces)
 

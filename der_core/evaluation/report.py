@@ -24,6 +24,7 @@ from der_core.errors import ReportError
 from der_core.evaluation.bar import bar
 from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, Row
+from der_core.evaluation.flipping import FlipEffects
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
@@ -66,6 +67,7 @@ class Evaluated:
     comparison: Comparison
     traced: str
     claims: Sequence[Claim] = ()
+    flip_effects: FlipEffects | None = None
 
 
 def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
@@ -91,6 +93,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
         "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
         "claims": [asdict(claim) for claim in run.claims],
+        "flip_effects": None if run.flip_effects is None else asdict(run.flip_effects),
         "traces": _traces(run, n_traces),
     }
     plain = _plain(report)
