@@ -389,6 +389,7 @@ class TestAll:
             "random": 3,
             "static": 1,
             "cascade": 1,
+            "planner": 1,
             "neighbours": 1,
             "logistic": 1,
             "oracle": 2,

@@ -25,6 +25,7 @@ from der_core.routing.baselines.pickers import (
     logistic_router,
     neighbours_router,
 )
+from der_core.routing.baselines.planner import fit_planner
 from der_core.routing.router import RouteRules
 from der_core.routing.sources import TableSource
 
@@ -84,6 +85,7 @@ def build_baselines(
         fit_cascade(training.source, episode, cost_weight),
         neighbours_router(fit_neighbours(training, validation, cost_weight), test.vectors, episode),
         logistic_router(fit_logistic(training, validation, cost_weight), test.vectors, episode),
+        fit_planner(training, validation, test.vectors, episode, cost_weight),
         oracle_one_step(test.source, episode),
         oracle_multi_step(test.source, episode),
         exact_optimum(test.source, episode, config.reward, config.ppo.discount),

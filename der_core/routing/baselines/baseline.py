@@ -13,7 +13,20 @@ from der_core.routing.process import Ints, Situation
 from der_core.routing.router import Choice, RouteRules
 
 Family = Literal[
-    "constant", "single", "refine", "cycle", "random", "vote", "static", "cascade", "neighbours", "logistic", "oracle", "optimum", "learned"
+    "constant",
+    "single",
+    "refine",
+    "cycle",
+    "random",
+    "vote",
+    "static",
+    "cascade",
+    "neighbours",
+    "logistic",
+    "planner",
+    "oracle",
+    "optimum",
+    "learned",
 ]
 """What kind of router a row of a comparison is; `learned` is the agent, `constant` a row without calls."""
 
