@@ -211,6 +211,8 @@ class PPOConfig:
     entropy_weight: float = 0.01
     hidden: tuple[int, ...] = (64, 64)
     device: str = "cpu"
+    patience: int = 12
+    """Updates without a better result on validation questions after which training ends; 0: all steps are taken."""
 
     def check(self) -> None:
         """Raise SettingsError unless every number is in range."""
@@ -219,6 +221,7 @@ class PPOConfig:
             "PPO needs at least one step, one environment and one rollout step.",
         )
         _require(self.batch_size >= 2 and self.n_epochs >= 1, "PPO needs batch_size >= 2 and n_epochs >= 1.")
+        _require(self.patience >= 0, f"patience cannot be negative, as {self.patience} is; 0 takes all steps.")
         _require(0 < self.discount <= 1, f"discount must lie in (0, 1], not {self.discount}.")
         _require(0 < self.learning_rate <= 1, f"learning_rate must lie in (0, 1], not {self.learning_rate}.")
         _require(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from trained_routers import (
 
 from der_core.config import ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
+from der_core.evaluation.rollout import rollout
 from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.agent.training import prepare, train_router
@@ -47,6 +48,11 @@ def trained(table: Table) -> TrainedRouter:
 
 
 @pytest.fixture(scope="module")
+def validation() -> Table:
+    return random_table(np.random.default_rng(4), n_questions=20, n_experts=3)
+
+
+@pytest.fixture(scope="module")
 def stops(table: Table) -> TrainedRouter:
     return untrained_router(table, QUICK_DEPLOYABLE)
 
@@ -56,8 +62,8 @@ def paper(table: Table) -> TrainedRouter:
     return untrained_router(table, QUICK_PAPER)
 
 
-def curves_but_seconds(router: TrainedRouter) -> list[float]:
-    return np.concatenate([np.hstack(astuple(replace(point, seconds=0.0))) for point in router.curves]).tolist()
+def curves_but_seconds(router: TrainedRouter) -> list[str]:
+    return [repr(replace(point, seconds=0.0)) for point in router.curves]
 
 
 class TestTraining:
@@ -150,6 +156,66 @@ class TestTraining:
         short = replace(changed(QUICK_PAPER, end="never"), ppo=replace(QUICK, n_steps=1, n_envs=4, batch_size=4, total_steps=4))
         point = train_router(table, short, ENCODER).curves[0]
         assert np.isnan([point.mean_reward, point.accuracy, point.cost, point.calls, point.stop_share]).all()
+
+
+class TestValidation:
+    """Each update is tried on questions that it does not learn from; the best is kept."""
+
+    @pytest.mark.parametrize("config", [QUICK_DEPLOYABLE, QUICK_PAPER], ids=["deployable", "paper"])
+    def test_keeps_the_update_that_earns_most(self, table: Table, validation: Table, config: TrainConfig) -> None:
+        router = train_router(table, config, ENCODER, validation=validation)
+        earned = [point.validation_reward for point in router.curves]
+        assert router.best_update == 1 + int(np.argmax(earned)) and len(set(earned)) > 1
+        run = rollout(agent_of(router, validation), router.table_source(validation), config.reward)
+        best = router.curves[router.best_update - 1]
+        assert run.rewards.sum(axis=1).mean() == pytest.approx(best.validation_reward)
+        assert (run.correct.mean(), run.costs.sum(axis=1).mean()) == pytest.approx((best.validation_accuracy, best.validation_cost))
+
+    def test_is_the_router_that_a_training_up_to_there_leaves(self, table: Table, validation: Table) -> None:
+        router = train_router(table, QUICK_PAPER, ENCODER, validation=validation)
+        shorter = replace(QUICK_PAPER, ppo=replace(QUICK, total_steps=router.best_update * PER_ROLLOUT))
+        for name, weights in train_router(table, shorter, ENCODER).network.weights.items():
+            assert np.array_equal(weights, router.network.weights[name])
+
+    def test_ends_when_nothing_is_better_for_as_long_as_patience_lasts(self) -> None:
+        """Both experts are always right and cost the same, so that no update can be better than the first."""
+        alike = make_table([[YES, YES], [NO, NO]] * 10, seconds=[0.1, 0.1])
+        config = replace(changed(QUICK_DEPLOYABLE, t_max=1), ppo=replace(QUICK, total_steps=20 * PER_ROLLOUT, patience=3))
+        router = train_router(alike, config, ENCODER, validation=alike)
+        assert (router.best_update, len(router.curves), router.converged, router.stopped) == (1, 4, True, False)
+        assert router.ending == "converged: no better on validation questions for 3 updates; kept is update 1 of 4, the best on them"
+        patient = replace(config, ppo=replace(QUICK, total_steps=5 * PER_ROLLOUT, patience=0))
+        whole = train_router(alike, patient, ENCODER, validation=alike)
+        assert (whole.best_update, len(whole.curves), whole.converged) == (1, 5, False)
+        assert whole.ending == "all planned steps were taken, without converging; kept is update 1 of 5, the best on them"
+
+    def test_without_validation_questions_the_last_update_is_kept(self, trained: TrainedRouter) -> None:
+        assert (trained.best_update, trained.converged) == (None, None)
+        assert np.isnan([point.validation_reward for point in trained.curves]).all()
+        assert trained.ending == "all planned steps were taken; kept is the last of 4 updates"
+
+    def test_equal_seeds_give_equal_routers(self, table: Table, validation: Table) -> None:
+        one, other = (train_router(table, QUICK_DEPLOYABLE, ENCODER, validation=validation) for _ in range(2))
+        assert curves_but_seconds(one) == curves_but_seconds(other) and one.best_update == other.best_update
+        assert all(np.array_equal(weights, other.network.weights[name]) for name, weights in one.network.weights.items())
+
+    def test_trying_updates_changes_nothing_of_what_is_learned(self, table: Table, validation: Table, trained: TrainedRouter) -> None:
+        tried = train_router(table, QUICK_DEPLOYABLE, ENCODER, validation=validation)
+        assert [point.mean_reward for point in tried.curves] == [point.mean_reward for point in trained.curves]
+
+    def test_a_stop_by_hand_keeps_the_best_so_far(self, table: Table, validation: Table) -> None:
+        stop = threading.Event()
+        watched: list[TrainingProgress] = []
+
+        def watch(progress: TrainingProgress) -> None:
+            watched.append(progress)
+            if len(watched) == 3:
+                stop.set()
+
+        router = train_router(table, QUICK_DEPLOYABLE, ENCODER, validation=validation, on_progress=watch, stop=stop)
+        assert router.stopped and router.converged is False and len(router.curves) == 3
+        assert router.best_update == 1 + int(np.argmax([point.validation_reward for point in router.curves]))
+        assert router.ending.startswith("stopped by hand; kept is update")
 
 
 class TestStopping:

@@ -70,6 +70,14 @@ def run() -> Evaluated:
         curves={7: [CurvePoint(64, 0.1, 1.0, math.nan, 1.0, 1.0, 0.5, (0.5, 0.5), 0.6, 0.1, 0.2, 0.01, math.nan)]},
         comparison=compare(routers, parts[2].source, CONFIG, prices, fit_reference(parts[0].source), rng),
         traced="DER",
+        training={
+            7: {
+                "ending": "all planned steps were taken; kept is the last of 1 updates",
+                "converged": None,
+                "updates": 1,
+                "best_update": None,
+            }
+        },
     )
 
 

@@ -82,6 +82,8 @@ def assert_equal(ours: TrainedRouter, theirs: TrainedRouter) -> None:
         "versions",
         "results",
         "stopped",
+        "best_update",
+        "converged",
         "prices",
     )
     assert all(getattr(ours, name) == getattr(theirs, name) for name in plain)
@@ -331,6 +333,10 @@ class TestForgedManifests:
             ("prices.charged", ["whole", "nothing", "whole"], "charged"),
             ("prices.charged", "whole", "charged"),
             ("scaled", "yes", "scaled"),
+            ("best_update", 2, "best_update"),
+            ("best_update", True, "best_update"),
+            ("converged", 1, "converged"),
+            ("curves.0.validation_reward", "good", "curves"),
             ("thresholds", [0.5, 0.5, 0.5], "thresholds"),
             ("thresholds", [[0.5] * 4], "thresholds"),
             ("thresholds.0", [0.5], "thresholds"),
@@ -360,10 +366,16 @@ def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions()
 def test_a_router_of_an_earlier_version_sees_its_columns_as_they_are_and_has_one_threshold_an_expert() -> None:
     def age(data: dict[str, object]) -> None:
         data |= {"schema": "der-router-1", "thresholds": [0.3, None, 0.6]}
-        data.pop("scaled")
+        for name in ("scaled", "best_update", "converged"):
+            data.pop(name)
+        data["config"]["ppo"].pop("patience")
+        for point in data["curves"]:
+            for name in ("validation_reward", "validation_accuracy", "validation_cost"):
+                point.pop(name)
 
     older = load_router(with_manifest(age))
-    assert older.state.scaling is None
+    assert older.state.scaling is None and older.config.ppo.patience == 0
+    assert (older.best_update, older.converged) == (None, None) and np.isnan(older.curves[0].validation_reward)
     np.testing.assert_array_equal(older.thresholds, [[0.3] * 4, [np.nan] * 4, [0.6] * 4])
     assert agent_routes(older, TABLE) == agent_routes(replace(ROUTER, thresholds=np.array([0.3, np.nan, 0.6])), TABLE)
 

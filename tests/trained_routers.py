@@ -57,6 +57,8 @@ def untrained_router(table: Table, config: TrainConfig, seed: int = 0, **changes
         versions={"python": "3.11"},
         results={"accuracy": 0.75, "notes": ["none"]},
         validation_question_ids=("v0", "v1"),
+        best_update=1,
+        converged=False,
     )
     return replace(router, **changes)
 

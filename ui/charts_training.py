@@ -23,7 +23,10 @@ TEXT_SIZE = 12
 
 @dataclass(frozen=True)
 class Curve:
-    """One figure of a learning curve: its field of CurvePoint, its column in tables, and how charts and cards call it."""
+    """One figure of a learning curve: its field of CurvePoint, its column in tables, and how charts and cards call it.
+
+    `validation` is the field of the same figure on validation questions, "" where it has none.
+    """
 
     field: str
     column: str
@@ -31,12 +34,18 @@ class Curve:
     unit: str
     factor: float = 1.0
     digits: int = 2
+    validation: str = ""
+
+    @property
+    def validation_column(self) -> str:
+        """The column in tables of the figure on validation questions."""
+        return f"{self.column}, validation"
 
 
 CURVES = (
-    Curve("mean_reward", "Reward", "Reward", "mean of the routes that ended", digits=3),
-    Curve("accuracy", "Right %", "Accuracy", "% of routes that ended right", 100, 1),
-    Curve("cost", "Cost", "Cost", "mean per question, in the run's cost mode"),
+    Curve("mean_reward", "Reward", "Reward", "mean of the routes that ended", digits=3, validation="validation_reward"),
+    Curve("accuracy", "Right %", "Accuracy", "% of routes that ended right", 100, 1, "validation_accuracy"),
+    Curve("cost", "Cost", "Cost", "mean per question, in the run's cost mode", validation="validation_cost"),
     Curve("calls", "Calls", "Calls", "mean number of experts asked per question"),
     Curve("entropy", "Entropy", "Entropy", "of the choice, in nats; 0 is decided", digits=3),
 )
@@ -52,11 +61,14 @@ def _plain(point: Point) -> Mapping[str, Any]:
 
 
 def _columns(experts: Sequence[str]) -> list[str]:
-    return [STEPS, "Seconds", *(curve.column for curve in CURVES), "Stopped %", *(share_column(name) for name in experts)]
+    validation = [curve.validation_column for curve in CURVES if curve.validation]
+    return [STEPS, "Seconds", *(curve.column for curve in CURVES), *validation, "Stopped %", *(share_column(name) for name in experts)]
 
 
 def _row(point: Mapping[str, Any], experts: Sequence[str]) -> dict[str, float | None]:
     figures = {curve.column: _scaled(point[curve.field], curve.factor, 4) for curve in CURVES}
+    # Earlier versions validated nothing while they trained.
+    figures |= {curve.validation_column: _scaled(point.get(curve.validation), curve.factor, 4) for curve in CURVES if curve.validation}
     shares = {share_column(name): _scaled(share, 100, 1) for name, share in zip(experts, point["expert_shares"], strict=True)}
     stopped = _scaled(point["stop_share"], 100, 1)
     return {STEPS: point["steps"], "Seconds": _scaled(point["seconds"], 1, 2), **figures, "Stopped %": stopped, **shares}
@@ -72,17 +84,29 @@ def share_column(expert: str) -> str:
 
 
 def curve_chart(frame: pd.DataFrame, curve: Curve, total_steps: int, text_size: int = TEXT_SIZE) -> Option:
-    """Return one curve over the PPO steps; the axis reaches to the planned end, so that the curve grows into it."""
-    line = {
-        "type": "line",
-        "name": curve.column,
-        "encode": {"x": STEPS, "y": curve.column},
-        "symbolSize": 6,
-        "lineStyle": {"width": 2.5},
-        "color": EXPERTS[0],
-    }
+    """Return one curve over the PPO steps, that of the validation questions dashed beside it where there is one.
+
+    The axis reaches to the planned end, so that the curve grows into it.
+    """
+    columns = [curve.column, *([curve.validation_column] if is_validated(frame, curve) else [])]
+    lines = [
+        {
+            "type": "line",
+            "name": column,
+            "encode": {"x": STEPS, "y": column},
+            "symbolSize": 6,
+            "lineStyle": {"width": 2.5, "type": dash},
+            "color": colour,
+        }
+        for column, dash, colour in zip(columns, ("solid", "dashed"), EXPERTS, strict=False)
+    ]
     base = _base(curve.title, curve.unit, total_steps, text_size)
-    return {**base, "dataset": _dataset(frame, [STEPS, curve.column]), "series": [line]}
+    return {**base, "dataset": _dataset(frame, [STEPS, *columns]), "series": lines}
+
+
+def is_validated(frame: pd.DataFrame, curve: Curve) -> bool:
+    """Return whether the figure of a curve is known on validation questions."""
+    return bool(curve.validation) and bool(frame[curve.validation_column].notna().any())
 
 
 def _dataset(frame: pd.DataFrame, columns: Sequence[str]) -> Option:
@@ -165,7 +189,10 @@ def curve_alt(frame: pd.DataFrame, curve: Curve) -> str:
     if not known:
         return f"{curve.title}, {curve.unit}: nothing yet"
     (_, first), (steps, last) = known[0], known[-1]
-    return f"{curve.title}, {curve.unit}: from {first:.{curve.digits}f} to {last:.{curve.digits}f} after {steps:,.0f} steps"
+    told = f"{curve.title}, {curve.unit}: from {first:.{curve.digits}f} to {last:.{curve.digits}f} after {steps:,.0f} steps"
+    if not is_validated(frame, curve):
+        return told
+    return f"{told}; on validation questions {frame[curve.validation_column].dropna().iloc[-1]:.{curve.digits}f}"
 
 
 def shares_alt(frame: pd.DataFrame, experts: Sequence[str]) -> str:

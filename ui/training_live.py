@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from der_core.jobs import JobSnapshot, JobState
-from ui.charts_training import CURVES, TEXT_SIZE, Curve, curve_alt, curve_chart, curves_frame, shares_alt, shares_chart
+from ui.charts_training import CURVES, TEXT_SIZE, Curve, curve_alt, curve_chart, curves_frame, is_validated, shares_alt, shares_chart
 from ui.parts import DASH, duration, number, percent, plain, plain_sentence, table_behind, type_size
 from ui.work import COMPARING, TRAINING, TrainingPlan, board, latest, whose
 
@@ -99,7 +99,9 @@ def _draw_curves(plan: TrainingPlan, frame: pd.DataFrame) -> None:
     for row in range(0, len(charts), 2):
         for place, (field, option, alt) in zip(st.columns(2), charts[row : row + 2], strict=False):
             place.echarts_chart(option, key=f"train_{field}", alt=alt, height=_CHART_HEIGHTS * text_size)
-    st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores.")
+    told = "; dashed: validation questions, the likeliest action taken. The update that earned most on these is kept"
+    validated = told if any(is_validated(frame, curve) for curve in CURVES) else ""
+    st.caption(f"Training questions of {plain(plan.recording)}, while the router still explores{validated}.")
     table_behind(frame, "training_curves", "Table behind these curves", when_opened=True)
 
 

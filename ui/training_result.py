@@ -8,7 +8,7 @@ from der_core.errors import DerError
 from der_core.evaluation.report import Json
 from ui.home import run_store
 from ui.loaders import run_report
-from ui.parts import notice, number, percent, plain
+from ui.parts import notice, number, percent, plain, plain_sentence
 
 LINKS = (
     ("pages/compare.py", "run", "Compare with every baseline", ":material/scatter_plot:"),
@@ -28,6 +28,8 @@ def show_result(run_id: str) -> None:
         return
     st.subheader("Result on held-out questions", anchor=False)
     st.markdown(plain(report["results"]["headline"]))
+    for training in report.get("training", {}).values():
+        st.caption(plain_sentence(f"Training: {training['ending']}."))
     with st.container(horizontal=True):
         own, best = own_row(report), best_single_row(report)
         for row in (own, *oracle_rows(report)):

@@ -16,7 +16,7 @@ from der_core.experts.weights import GgufFiles, installed_weights
 
 _REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
 _EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "cost_mode": "cost_mode", "no_repeat": "no_repeat", "confidence": "confidence"}
-_PPO = {"ppo_steps": "total_steps", "ppo_device": "device"}
+_PPO = {"ppo_steps": "total_steps", "ppo_rollout": "n_steps", "ppo_patience": "patience", "ppo_device": "device"}
 _AROUND_A_PATH = re.compile(rf"(--[\w-]+=|(?:[^=:/\\]+=)?gguf:)?(.*?)((?:@(?:{'|'.join(get_args(Style))}))?(?:\+held)?)", re.DOTALL)
 _TRAIN = {"fit_thresholds": "fit_thresholds", "calib_lat_samples": "calibration_samples"}
 

@@ -67,9 +67,7 @@ def train_with_progress(parts: Parts, config: TrainConfig, encoder: TextEncoder)
     bar.close()
     last = router.curves[-1] if router.curves else None
     if last:
-        say(
-            f"Trained {last.steps} steps in {last.seconds:.1f} s on {parts.training.n_questions} questions{' (stopped early)' if router.stopped else ''}."
-        )
+        say(f"Trained {last.steps} steps in {last.seconds:.1f} s on {parts.training.n_questions} questions: {router.ending}.")
     return router
 
 

@@ -234,13 +234,15 @@ def train(
 ) -> TrainedRouter:
     """Return a router trained on the training questions.
 
-    Where the cost mode of `config` lacks figures, another one is taken (see `settle_cost`). The validation questions calibrate its confidence threshold (unless it trained with that end, and so with
+    Where the cost mode of `config` lacks figures, another one is taken (see `settle_cost`). The validation questions choose which
+    update is kept and when training ends early, calibrate its confidence threshold (unless it trained with that end, and so with
     the threshold of `config`) and, for one trained with gold stop, choose the end rule for use.
     """
     from der_core.routing.agent.training import train_router  # late: it imports torch
 
     config = settle_cost(parts, config).config
-    learned = train_router(parts.training, config, encoder, on_progress=on_progress or (lambda progress: None), stop=stop)
+    watch = on_progress or (lambda progress: None)
+    learned = train_router(parts.training, config, encoder, validation=parts.validation, on_progress=watch, stop=stop)
     router = replace(learned, validation_question_ids=tuple(question.id for question in parts.validation.questions))
     if config.episode.end == "confidence":
         return router
@@ -300,8 +302,14 @@ def report(
         traced=evaluation.traced,
         claims=claims_of([evaluation], None, shlex.join(told))[0] if claims is None else claims,
         flip_effects=flip_effects,
+        training={router.config.seed: _training(router)} if router else {},
     )
     return build_report(run, n_traces)
+
+
+def _training(router: TrainedRouter) -> Json:
+    updates = len(router.curves)
+    return {"ending": router.ending, "converged": router.converged, "updates": updates, "best_update": router.best_update}
 
 
 def calibrated_confidence(validation: Table, router: TrainedRouter) -> float:

@@ -19,7 +19,9 @@ Json = Mapping[str, Any]  # Any: a JSON object
 
 _CURVES = (
     ("mean_reward", "Reward, mean of the routes that ended", 1, 3),
+    ("validation_reward", "Reward on validation questions", 1, 3),
     ("accuracy", "Right, % of the routes that ended", 100, 1),
+    ("validation_accuracy", "Right, % of the validation questions", 100, 1),
     ("cost", "Cost per question", 1, 2),
     ("calls", "Calls per question", 1, 2),
     ("entropy", "Entropy of the choice, nats", 1, 3),
@@ -85,6 +87,8 @@ def _sections(report: Json, name: str) -> Iterable[str]:
     yield _legend(results)
     yield "<h2>Learning curves</h2>"
     yield from _curves(report["curves"])
+    for seed, training in report.get("training", {}).items():
+        yield f'<p class="soft">Seed {escape(seed)}, {escape(training["ending"])}.</p>'
     yield "<h2>Settings</h2>"
     yield _table("", ("setting", "value"), _flat(report["settings"]))
     yield "<h2>Experts</h2>"
@@ -173,7 +177,7 @@ def _curves(curves: Mapping[str, Sequence[Json]]) -> Iterable[str]:
 
 
 def _curve(points: Sequence[Json], field: str, title: str, factor: float, digits: int) -> str:
-    known = [(float(point["steps"]), factor * float(point[field])) for point in points if point[field] is not None]
+    known = [(float(point["steps"]), factor * float(point[field])) for point in points if point.get(field) is not None]
     if not known:
         return ""
     xs, ys = zip(*known, strict=True)

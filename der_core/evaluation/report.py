@@ -12,7 +12,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Evaluated:
     """A finished evaluation: what went in and what came out.
 
     `table` holds all questions of the three splits, as recorded; `test` is the source the routers were
-    compared on; `curves` are by training seed; `traced` names the router whose routes are written out.
+    compared on; `curves` and `training` (how each training ended) are by training seed; `traced` names the router whose routes are written out.
     """
 
     command: Sequence[str]
@@ -68,6 +68,7 @@ class Evaluated:
     traced: str
     claims: Sequence[Claim] = ()
     flip_effects: FlipEffects | None = None
+    training: Mapping[int, Json] = field(default_factory=dict)
 
 
 def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
@@ -89,6 +90,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "prices": {mode: prices.to_json() for mode, prices in run.prices.items()},
         "thresholds": dict(zip((spec.name for spec in run.table.experts), run.test.thresholds, strict=True)),
         "curves": {str(seed): [asdict(point) for point in points] for seed, points in run.curves.items()},
+        "training": {str(seed): ended for seed, ended in run.training.items()},
         "results": _results(run.comparison),
         "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
         "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, NoReturn, get_args
 
 import numpy as np
@@ -26,7 +26,8 @@ from der_core.routing.trained import CurvePoint, TrainedRouter
 SCHEMA = "der-router-2"
 """Changed whenever older versions could not read what is written."""
 SCHEMAS = ("der-router-1", SCHEMA)
-"""All that are read; the first had one threshold an expert, whatever that was shown, and saw observations as they are."""
+"""All that are read; the first had one threshold an expert, whatever that was shown, saw observations as they are, and was the
+last of its updates."""
 MAX_EXPERTS = 64
 MAX_DIMENSION = 16_384
 
@@ -54,6 +55,8 @@ class Manifest:
     stopped: bool
     validation_question_ids: tuple[str, ...]
     program_confidence: Floats | None
+    best_update: int | None
+    converged: bool | None
 
 
 def write_manifest(router: TrainedRouter) -> bytes:
@@ -76,6 +79,8 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "versions": router.versions,
         "results": router.results,
         "stopped": router.stopped,
+        "best_update": router.best_update,
+        "converged": router.converged,
     }
     if router.program_confidence is not None:
         data["program_confidence"] = router.program_confidence.tolist()
@@ -93,7 +98,8 @@ def read_manifest(body: bytes) -> Manifest:
         known = " and ".join(map(repr, SCHEMAS))
         raise RouterMismatch(f"The router was saved in the format {str(schema)[:40]!r}; this version reads {known}. Train it again.")
     if schema == SCHEMAS[0]:
-        data["scaled"] = False
+        data |= {"scaled": False, "best_update": None, "converged": None}
+        _object(_object(data.get("config")).get("ppo")).setdefault("patience", 0)
         data["thresholds"] = [[threshold] * N_LABELS for threshold in _list(data.get("thresholds"), "thresholds")]
     data.setdefault("validation_question_ids", [])  # an earlier version did not tell them
     data.setdefault("program_confidence", None)  # no expert writes programs
@@ -101,6 +107,7 @@ def read_manifest(body: bytes) -> Manifest:
     experts = _read_experts(data["experts"])
     _expect(isinstance(data["stopped"], bool) and isinstance(data["results"], dict), "stopped and results")
     _expect(isinstance(data["scaled"], bool), "scaled")
+    _expect(data["converged"] is None or isinstance(data["converged"], bool), "converged")
     return Manifest(
         config=_read_config(data["config"]),
         experts=experts,
@@ -117,6 +124,10 @@ def read_manifest(body: bytes) -> Manifest:
         versions={_text(name, "versions"): _text(number, "versions") for name, number in _object(data["versions"]).items()},
         results=data["results"],
         stopped=data["stopped"],
+        best_update=None
+        if data["best_update"] is None
+        else _whole(data["best_update"], "best_update", len(_list(data["curves"], "curves"))),
+        converged=data["converged"],
         validation_question_ids=_texts(data["validation_question_ids"], "validation_question_ids"),
         program_confidence=None
         if data["program_confidence"] is None
@@ -222,7 +233,7 @@ def _read_rows(data: object, what: str, shape: tuple[int, int], low: float = -ma
 
 
 def _read_point(data: object, n_experts: int) -> CurvePoint:
-    entry = _object(data)
+    entry = {**{field.name: None for field in fields(CurvePoint) if field.default is not MISSING}, **_object(data)}
     names = [field.name for field in fields(CurvePoint)]
     _expect(set(entry) == set(names), "the fields of a learning curve")
     shares = _reals(entry["expert_shares"], n_experts, "expert_shares", 0.0, 1.0)

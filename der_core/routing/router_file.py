@@ -155,6 +155,8 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
         stopped=manifest.stopped,
         validation_question_ids=manifest.validation_question_ids,
         program_confidence=manifest.program_confidence,
+        best_update=manifest.best_update,
+        converged=manifest.converged,
     )
 
 

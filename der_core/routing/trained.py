@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ class CurvePoint:
     and `stop_share` are means over the routes that ended in the rollout, nan if none did: undiscounted
     reward, share of right answers, cost and calls per question, share ended by STOP. `expert_shares` [N]
     are shares of the rollout's calls. `entropy` (nats), the losses, `approx_kl` and `explained_variance`
-    (of the returns by the critic; nan where all returns were equal) are those of the update.
+    (of the returns by the critic; nan where all returns were equal) are those of the update. The `validation` figures are
+    means over the validation questions after the update, the likeliest action taken each time, under the rules of training;
+    nan where there were none.
     """
 
     steps: int
@@ -47,6 +50,9 @@ class CurvePoint:
     value_loss: float
     approx_kl: float
     explained_variance: float
+    validation_reward: float = nan
+    validation_accuracy: float = nan
+    validation_cost: float = nan
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ class TrainedRouter:
     any). `data_hash` and `training_question_ids` name the replies it
     was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
     an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
-    `stopped` tells that training was ended early.
+    `stopped` tells that somebody ended training early. `best_update` (from 1) is the update whose network this is, the best on
+    the validation questions, and `converged` whether training ended since they had not improved for `patience` updates; both are
+    None where nothing was validated.
     """
 
     config: TrainConfig
@@ -86,6 +94,22 @@ class TrainedRouter:
     stopped: bool = False
     validation_question_ids: tuple[str, ...] = ()
     program_confidence: Floats | None = None
+    best_update: int | None = None
+    converged: bool | None = None
+
+    @property
+    def ending(self) -> str:
+        """Why training ended and which update was kept, in words."""
+        if self.stopped:
+            why = "stopped by hand"
+        elif self.converged:
+            why = f"converged: no better on validation questions for {self.config.ppo.patience} updates"
+        else:
+            why = "all planned steps were taken" + ("" if self.best_update is None else ", without converging")
+        n = len(self.curves)
+        return f"{why}; kept is " + (
+            f"the last of {n} updates" if self.best_update is None else f"update {self.best_update} of {n}, the best on them"
+        )
 
     def table_source(self, table: Table) -> TableSource:
         """Return the replies of `table` as this router reads and prices them."""

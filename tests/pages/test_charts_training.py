@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
@@ -68,6 +68,25 @@ def test_every_chart_has_a_title_a_unit_hover_and_axes_of_its_own(curve) -> None
     assert option["series"][0]["encode"] == {"x": STEPS, "y": curve.column}
     assert option["dataset"]["dimensions"] == [STEPS, curve.column]
     assert [row[0] for row in option["dataset"]["source"]] == [point.steps for point in POINTS]
+
+
+def test_the_validation_line_lies_dashed_beside_the_training_line() -> None:
+    tried = [
+        replace(point, validation_reward=0.5 * n, validation_accuracy=0.25 * n, validation_cost=n) for n, point in enumerate(POINTS, 1)
+    ]
+    frame = curves_frame(tried, EXPERTS)
+    option = curve_chart(frame, ACCURACY, 200)
+    assert is_drawable(option)
+    assert [series["name"] for series in option["series"]] == ["Right %", "Right %, validation"]
+    assert [series["lineStyle"]["type"] for series in option["series"]] == ["solid", "dashed"]
+    assert option["dataset"]["source"] == [[100, 50.0, 25.0], [200, 87.5, 50.0]]
+    assert curve_alt(frame, ACCURACY).endswith("from 50.0 to 87.5 after 200 steps; on validation questions 50.0")
+    assert len(curve_chart(frame, CURVES[3], 200)["series"]) == 1
+
+
+def test_a_report_of_an_earlier_version_has_no_validation_line() -> None:
+    kept = [{name: figure for name, figure in asdict(point).items() if not name.startswith("validation")} for point in POINTS]
+    assert len(curve_chart(curves_frame(kept, EXPERTS), ACCURACY, 200)["series"]) == 1
 
 
 def test_words_tell_where_a_curve_went() -> None:

@@ -31,6 +31,7 @@ from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
 from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import Prices, fit_prices
 from der_core.routing.encoding import TextEncoder, Vectors
+from der_core.routing.policy import PolicyNetwork
 from der_core.routing.process import DecisionProcess, Floats
 from der_core.routing.sources import TableSource
 from der_core.routing.state import QuestionVectors, StateEncoder
@@ -55,6 +56,7 @@ def train_router(
     config: TrainConfig,
     encoder: TextEncoder,
     *,
+    validation: Table | None = None,
     on_progress: OnProgress = _ignore,
     stop: threading.Event | None = None,
     clock: Clock = time.monotonic,
@@ -62,7 +64,9 @@ def train_router(
     """Return a router trained on the questions of `table`, all of which are training questions.
 
     The confidence of programs, thresholds, prices, projections and scaling are fitted on the same questions. Whole rollouts are run, so the
-    steps are rounded up to a multiple of `n_envs * n_steps`. `stop` ends the training at the next step of the
+    steps are rounded up to a multiple of `n_envs * n_steps`. After each update the likeliest actions are tried on the `validation`
+    questions: the network with the highest mean reward there is kept, the earliest of several, and training ends when none was better
+    for `patience` updates. Without them the last network is kept. `stop` ends the training at the next step of the
     environments; what was learned so far is returned. `clock` counts seconds. Equal arguments give equal
     routers; trainings in several threads run one after the other. Raises SettingsError for settings that
     contradict the table or themselves.
@@ -73,15 +77,14 @@ def train_router(
         env = TableVecEnv(prepared.process, prepared.state, prepared.vectors, config.ppo.n_envs)
         with _process_state_restored():
             model = build_model(env, config)
-            watcher = _Watcher(env, config.ppo, on_progress, stop or threading.Event(), clock)
+            judge = None if validation is None else prepared.judge(validation, config, encoder)
+            watcher = _Watcher(env, config.ppo, on_progress, stop or threading.Event(), clock, judge)
             model.learn(config.ppo.total_steps, callback=watcher)
-    policy = model.policy
-    assert isinstance(policy, MaskedPolicy)
     return TrainedRouter(
         config=config,
         experts=table.experts,
         state=prepared.state,
-        network=extract_actor(policy),
+        network=watcher.best or watcher.network(),
         prices=prepared.prices,
         thresholds=prepared.thresholds,
         curves=tuple(watcher.points),
@@ -92,6 +95,8 @@ def train_router(
         results={},
         stopped=watcher.stopped,
         program_confidence=prepared.program_confidence,
+        best_update=watcher.best_update,
+        converged=None if watcher.best_update is None else watcher.converged,
     )
 
 
@@ -105,6 +110,44 @@ class Prepared:
     prices: Prices
     thresholds: Floats
     program_confidence: Floats | None
+
+    def judge(self, table: Table, config: TrainConfig, encoder: TextEncoder) -> _Judge:
+        """Return what tries networks on the questions of `table`, read and priced as those of training."""
+        source = TableSource(table, self.prices, self.thresholds, self.program_confidence)
+        return _Judge(
+            DecisionProcess(source, config.episode, config.reward), self.state, self.state.question_vectors(table.questions, encoder)
+        )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Means over questions: undiscounted reward, share of right last answers, cost."""
+
+    reward: float
+    accuracy: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Questions on which networks are tried as the router will be used: the likeliest action each time."""
+
+    process: DecisionProcess
+    state: StateEncoder
+    vectors: QuestionVectors
+
+    def __call__(self, network: PolicyNetwork) -> _Judged:
+        n = len(self.vectors.varying)
+        reward, cost, right = np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
+        going, now = np.arange(n), self.process.start(np.arange(n))
+        while len(going):
+            actions = np.argmax(network.probabilities(self.state.observe(self.vectors, now)), axis=1)
+            outcome = self.process.advance(now, actions)
+            reward[going] += outcome.reward
+            cost[going] += outcome.cost
+            right[going] = outcome.situation.quality >= self.process.reward.p0
+            going, now = going[~outcome.ended], outcome.situation.take(~outcome.ended)
+        return _Judged(float(reward.mean()), float(right.mean()), float(cost.mean()))
 
 
 def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared:
@@ -185,22 +228,42 @@ def _process_state_restored() -> Iterator[None]:
 
 
 class _Watcher(BaseCallback):
-    """Turns each rollout and its update into a CurvePoint, reports it, and passes on the wish to stop."""
+    """Turns each rollout and its update into a CurvePoint, reports it, keeps the best network, and ends training where that is due."""
 
-    def __init__(self, env: TableVecEnv, ppo: PPOConfig, on_progress: OnProgress, stop: threading.Event, clock: Clock) -> None:
+    def __init__(
+        self, env: TableVecEnv, ppo: PPOConfig, on_progress: OnProgress, stop: threading.Event, clock: Clock, judge: _Judge | None
+    ) -> None:
         super().__init__()
         self._env = env
         per_rollout = ppo.n_envs * ppo.n_steps
         self._total_steps = -(-ppo.total_steps // per_rollout) * per_rollout
+        self._patience = ppo.patience
         self._on_progress = on_progress
         self._stop = stop
         self._clock = clock
+        self._judge = judge
         self._start = clock()
         self._rollout: EpisodeStatistics | None = None
+        self._best_reward = -np.inf
         self.points: list[CurvePoint] = []
+        self.best: PolicyNetwork | None = None
+        self.best_update: int | None = None
         self.stopped = False
 
+    @property
+    def converged(self) -> bool:
+        """Whether the validation questions have not improved for as many updates as patience lasts."""
+        return self._patience > 0 and self.best_update is not None and len(self.points) - self.best_update >= self._patience
+
+    def network(self) -> PolicyNetwork:
+        """Return the network as it is now."""
+        policy = self.model.policy
+        assert isinstance(policy, MaskedPolicy)
+        return extract_actor(policy)
+
     def _on_step(self) -> bool:
+        if self.converged:
+            return False
         self.stopped = self._stop.is_set()
         return not self.stopped
 
@@ -217,15 +280,26 @@ class _Watcher(BaseCallback):
         """Report the rollout that is complete; its update lies between its end and the next one's start."""
         if self._rollout is None:
             return
+        judged = self._try()
         seconds = self._clock() - self._start
-        point = _curve_point(self._rollout, self.num_timesteps, seconds, self.logger)
+        point = _curve_point(self._rollout, self.num_timesteps, seconds, self.logger, judged)
         self._rollout = None
         self.points.append(point)
         remaining = self._total_steps - point.steps
         self._on_progress(TrainingProgress(point.steps, self._total_steps, seconds, seconds / point.steps * remaining, point))
 
+    def _try(self) -> _Judged:
+        """Try the network on the validation questions, and keep it where it is better than all before."""
+        if self._judge is None:
+            return _Judged(np.nan, np.nan, np.nan)
+        network = self.network()
+        judged = self._judge(network)
+        if judged.reward > self._best_reward:
+            self._best_reward, self.best, self.best_update = judged.reward, network, len(self.points) + 1
+        return judged
 
-def _curve_point(episodes: EpisodeStatistics, steps: int, seconds: float, logger: Logger) -> CurvePoint:
+
+def _curve_point(episodes: EpisodeStatistics, steps: int, seconds: float, logger: Logger, judged: _Judged) -> CurvePoint:
     update = {name: float(value) for name, value in logger.name_to_value.items() if name.startswith("train/")}
     return CurvePoint(
         steps=steps,
@@ -241,6 +315,9 @@ def _curve_point(episodes: EpisodeStatistics, steps: int, seconds: float, logger
         value_loss=update["train/value_loss"],
         approx_kl=update["train/approx_kl"],
         explained_variance=update["train/explained_variance"],
+        validation_reward=judged.reward,
+        validation_accuracy=judged.accuracy,
+        validation_cost=judged.cost,
     )
 
 
