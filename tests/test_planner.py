@@ -14,7 +14,7 @@ from test_baselines import TestNeighbours as Neighbours
 from der_core.config import EpisodeConfig
 from der_core.evaluation.rollout import rollout
 from der_core.routing.baselines.pickers import Part
-from der_core.routing.baselines.planner import Estimate, ExpertEstimates, History, Planner, fit_planner
+from der_core.routing.baselines.planner import Estimate, ExpertEstimates, Planner, _Plan, fit_planner
 from der_core.routing.process import Situation
 from der_core.routing.router import RouteRules
 
@@ -38,14 +38,13 @@ def planner_of(*experts: ExpertEstimates, t_max: int) -> Planner:
 def test_worth_by_hand_cheap_and_failing_then_dear() -> None:
     """The cheap one fails 4 times in 10 and costs .02; the dear one is right 9 times in 10 at .1, and fails once in 10."""
     planner = planner_of(expert(0.4, 0.8, 0.02), expert(0.1, 0.9, 0.1), t_max=2)
-    nobody = History(np.zeros((1, 4), dtype=np.int8), np.zeros((1, 2), dtype=bool))
+    plan = _Plan(planner.experts, planner.questions)
+    worth = plan.asking((0, 0, 0, 0), (0, 0), 1)[:, 0] - plan.costs[:, 0]
     dear_alone = 0.9 * 0.9 - 0.1
     cheap_alone = 0.6 * 0.8 - 0.02
-    after = planner._after_call(0, 0, ONE_COMPONENT, nobody, 1)  # type: ignore[arg-type]
     # After a valid reply stopping is worth .8; asking the dear one .71. After a failure the dear one is worth .71.
-    assert after == pytest.approx(-0.02 + 0.6 * 0.8 + 0.4 * dear_alone)
-    first_dear = planner._after_call(1, 0, ONE_COMPONENT, nobody, 1)  # type: ignore[arg-type]
-    assert first_dear == pytest.approx(-0.1 + 0.9 * 0.9 + 0.1 * max(dear_alone, cheap_alone))
+    assert worth[0] == pytest.approx(-0.02 + 0.6 * 0.8 + 0.4 * dear_alone)
+    assert worth[1] == pytest.approx(-0.1 + 0.9 * 0.9 + 0.1 * max(dear_alone, cheap_alone))
     assert planner.choose(Situation.start(np.array([0]), 2)).actions.tolist() == [1], ".781 against .744"
 
 
