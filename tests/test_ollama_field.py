@@ -297,6 +297,22 @@ class TestWhatNoServerCanMean:
             {"prompt_eval_count": 12.5},
             {"prompt_eval_count": True},
             {"eval_duration": "fast"},
+            {"prompt_eval_count": 1 << 40},
+            {"prompt_eval_count": -1},
+            {"prompt_eval_count": 1e999},
+            {"prompt_eval_cached_count": 1 << 40},
+            {"prompt_eval_count": 30, "prompt_eval_cached_count": 31},
+            {"eval_count": 1 << 40},
+            {"eval_count": -8},
+            {"eval_count": [8]},
+            {"load_duration": -1},
+            {"load_duration": True},
+            {"prompt_eval_duration": 1e999},
+            {"eval_duration": -1e999},
+            {"eval_duration": 1 << 60},
+            {"logprobs": [{"token": "yes", "logprob": 1.6}]},
+            {"logprobs": [{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "yes", "logprob": 5.0}]}]},
+            {"logprobs": [{"token": "yes", "logprob": -1e999}]},
         ],
     )
     def test_it_is_refused_in_one_line(self, server, figures):
@@ -304,6 +320,24 @@ class TestWhatNoServerCanMean:
         with pytest.raises(BadReply) as caught:
             open_expert(server).ask(SHORT, Label.NONE)
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+    def test_the_same_request_may_be_asked_again(self, server):
+        figures = iter([{"eval_count": 1 << 40}, {}])
+        server.answer = lambda messages: Spoken("yes", figures=next(figures))
+        expert = open_expert(server)
+        with pytest.raises(BadReply, match="eval_count"):
+            expert.ask(SHORT, Label.NONE)
+        assert expert.ask(SHORT, Label.NONE).label is Label.YES
+
+    @pytest.mark.parametrize("odd", [{"size": -1}, {"size": True}, {"context_length": 1 << 40}, {"details": {"families": "llama"}}])
+    def test_figures_of_a_list_that_cannot_be_are_refused(self, server, odd):
+        server.described["tiny:latest"] = odd
+        with pytest.raises(BadReply, match=r"models\.0\."):
+            open_expert(server)
+
+    def test_letters_cut_in_half_are_replaced(self, server):
+        server.answer = lambda messages: Spoken("yes \ud83d", figures={"logprobs": None})
+        assert open_expert(server).ask(SHORT, Label.NONE).text == "yes \ufffd"
 
     def test_a_listing_of_another_kind_is_refused(self, server):
         server.digests["tiny:latest"] = 7

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from der_core.errors import BadReply
+from der_core.experts.tokens import TokenChoice
 
 MOST_TOKENS = 1 << 24
 LONGEST_S = 86_400.0
 
 # Servers round: a certain token may come with a little more than the logarithm of 1.
 _ROUNDING = 1e-3
+_OUT_OF_RANGE = frozenset({"less_than_equal", "finite_number"})
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -46,6 +48,18 @@ class FromServer(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+class _Likely(FromServer):
+    token: Text
+    logprob: LogProbability | None = None
+
+
+class _Token(_Likely):
+    top_logprobs: list[_Likely] | None = None
+
+
+_TOKENS = TypeAdapter(list[_Token])
+
+
 def read_as(kind: type[Read], body: Mapping[str, Any], host: str, protocol: str) -> Read:  # Any: JSON
     """Read what a server sent as `kind`; raises BadReply, with the first thing amiss, where it is not `protocol`."""
     try:
@@ -54,9 +68,37 @@ def read_as(kind: type[Read], body: Mapping[str, Any], host: str, protocol: str)
         raise BadReply(f"The reply from {host} is not {protocol} ({amiss(error)}); is the host right?") from error
 
 
+def read_tokens(listed: object, host: str) -> tuple[TokenChoice, ...]:
+    """The tokens of a reply with their alternatives; nothing where the server tells none, or tells them in a form of its own.
+
+    A place whose alternatives are known in part only has none: P(yes) from the rest would be wrong. Raises BadReply for
+    figures that are no log-probabilities.
+    """
+    try:
+        tokens = _TOKENS.validate_python(listed or [])
+    except RecursionError:
+        return ()
+    except ValidationError as error:
+        if any(fault["type"] in _OUT_OF_RANGE for fault in error.errors(include_url=False, include_input=False)):
+            raise BadReply(f"The log-probabilities from {host} cannot be right ({amiss(error)}); see the server's log.") from error
+        return ()
+    return tuple(TokenChoice(token.token, _alternatives(token.top_logprobs or []), token.logprob) for token in tokens)
+
+
+def check_cached(cached: int | None, prompt: int | None, host: str) -> None:
+    """Raise BadReply where more tokens were found in the cache than the prompt has."""
+    if prompt is not None and cached is not None and cached > prompt:
+        raise BadReply(f"{host} counts {cached} cached tokens in a prompt of {prompt}: its figures cannot be right; see the server's log.")
+
+
 def amiss(error: ValidationError | RecursionError) -> str:
     """The first thing that is wrong, in a few words: its place, and what should be there."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+def _alternatives(likely: list[_Likely]) -> tuple[tuple[str, float], ...]:
+    known = tuple((entry.token, entry.logprob) for entry in likely if entry.logprob is not None)
+    return known if len(known) == len(likely) else ()

@@ -22,16 +22,18 @@ import httpx
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import BadReply, ExpertError, ModelMissing, ServerFault
 from der_core.experts.cut_prompts import TokenRate, is_cut, is_short
+from der_core.experts.edge import read_as, read_tokens
 from der_core.experts.finishing import finish_reply
 from der_core.experts.hosts import check_host
 from der_core.experts.ollama_manner import Manner
 from der_core.experts.ollama_models import check_not_cloud, described, list_ollama_models
 from der_core.experts.ollama_names import canonical_ollama_name, default_ollama_host, is_ollama_name, same_ollama_model
-from der_core.experts.ollama_replies import ChatReply, ModelEntry, ModelList, ShownModel, read_as, read_chat, seconds, token_choices
+from der_core.experts.ollama_replies import PROTOCOL, ChatReply, ModelEntry, ModelList, ShownModel, read_chat, seconds
 from der_core.experts.parsing import stop_sequences
 from der_core.experts.patience import Sleep, with_patience
 from der_core.experts.prompts import build_messages
 from der_core.experts.protocol import Backend, ExpertHealth, Request
+from der_core.experts.tokens import TokenChoice
 from der_core.experts.wire import StatusFault, open_client, wire_errors
 from der_core.records import Label, Question, Reply
 
@@ -116,7 +118,7 @@ class OllamaExpert:
         request = self.request(question, previous_label)
         told, wall_s = self._answered(request)
         self._check_whole(request, told)
-        return _reply(told, self._spec, wall_s)
+        return _reply(told, self._spec, read_tokens(told.logprobs, self._server.host), wall_s)
 
     def close(self) -> None:
         """Close the connections; the model stays with Ollama."""
@@ -220,11 +222,11 @@ class _Server:
         self._client.close()
 
     def _entry(self, path: str) -> ModelEntry | None:
-        models = read_as(ModelList, self._send("GET", path), self.host).models
+        models = read_as(ModelList, self._send("GET", path), self.host, PROTOCOL).models
         return next((entry for entry in models if same_ollama_model(entry.id, self.model)), None)
 
     def _shown(self) -> ShownModel:
-        return read_as(ShownModel, self._send("POST", "/api/show", {"model": self.model}), self.host)
+        return read_as(ShownModel, self._send("POST", "/api/show", {"model": self.model}), self.host, PROTOCOL)
 
     def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:  # Any: JSON
         with wire_errors(self.host, _START_HINT):
@@ -277,7 +279,7 @@ def _digest(listed: ModelEntry) -> str:
     return listed.digest if ":" in listed.digest else f"sha256:{listed.digest}"
 
 
-def _reply(told: ChatReply, spec: ExpertSpec, wall_s: float) -> Reply:
+def _reply(told: ChatReply, spec: ExpertSpec, tokens: tuple[TokenChoice, ...], wall_s: float) -> Reply:
     reply = Reply(
         text=told.message.content or "",
         label=Label.INVALID,
@@ -292,7 +294,7 @@ def _reply(told: ChatReply, spec: ExpertSpec, wall_s: float) -> Reply:
         model_digest=spec.digest,
     )
     thinking, finish = told.message.thinking or "", told.done_reason or ""
-    return finish_reply(reply, spec.style, token_choices(told.logprobs), thinking=thinking, finish=finish)
+    return finish_reply(reply, spec.style, tokens, thinking=thinking, finish=finish)
 
 
 BACKEND = Backend(

@@ -15,9 +15,10 @@ import httpx
 
 from der_core.config import AskOptions
 from der_core.errors import ExpertError, HostRefused
+from der_core.experts.edge import read_as
 from der_core.experts.hosts import check_host
 from der_core.experts.ollama_names import canonical_ollama_name, is_ollama_name
-from der_core.experts.ollama_replies import Details, ModelEntry, ModelList, ShownModel, read_as
+from der_core.experts.ollama_replies import PROTOCOL, Details, ModelEntry, ModelList, ShownModel
 from der_core.experts.patience import with_patience
 from der_core.experts.protocol import ListedModel
 from der_core.experts.wire import open_client, wire_errors
@@ -41,7 +42,7 @@ def list_ollama_models(host: str, options: AskOptions, transport: httpx.BaseTran
     address = check_host(host, options.allow_remote)
     with open_client(address, options, transport=transport) as client:
         listing = with_patience(lambda: _answer(client, address, "GET", "/api/tags"), replace(options, retries=0))
-        entries = [entry for entry in read_as(ModelList, listing, address).models if is_ollama_name(entry.id)]
+        entries = [entry for entry in read_as(ModelList, listing, address, PROTOCOL).models if is_ollama_name(entry.id)]
         return [described(entry, _shown(client, address, entry) if place < MOST_SHOWN else None) for place, entry in enumerate(entries)]
 
 
@@ -105,7 +106,7 @@ def _shown(client: httpx.Client, host: str, entry: ModelEntry) -> ShownModel | N
     if entry.capabilities and entry.details and entry.details.context_length:
         return None
     with suppress(ExpertError):
-        return read_as(ShownModel, _answer(client, host, "POST", "/api/show", {"model": entry.id}), host)
+        return read_as(ShownModel, _answer(client, host, "POST", "/api/show", {"model": entry.id}), host, PROTOCOL)
     return None
 
 

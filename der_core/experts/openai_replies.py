@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from math import nan
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field
 
 from der_core.errors import BadReply
-from der_core.experts.edge import Count, FromServer, LogProbability, Milliseconds, Text, amiss, read_as
+from der_core.experts.edge import Count, FromServer, Milliseconds, Text, check_cached, read_as, read_tokens
 from der_core.experts.protocol import ListedModel
 from der_core.experts.tokens import TokenChoice
 
@@ -21,8 +21,6 @@ LONGEST_ID = 1000
 _PROTOCOL = "an OpenAI chat completion"
 _EMBEDDING = re.compile(r"embed|rerank|(?<![a-z0-9])(?:bge|gte|e5|minilm)(?![a-z0-9])", re.IGNORECASE)
 _WINDOWS = ("loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window")
-_OUT_OF_RANGE = frozenset({"less_than_equal", "finite_number"})
-
 _LARGEST = 1e15
 
 T = TypeVar("T")
@@ -82,18 +80,6 @@ class _Completion(FromServer):
     timings: _Timings | None = None
 
 
-class _Likely(FromServer):
-    token: Text
-    logprob: LogProbability | None = None
-
-
-class _Token(_Likely):
-    top_logprobs: list[_Likely] | None = None
-
-
-_TOKENS = TypeAdapter(list[_Token])
-
-
 @dataclass(frozen=True)
 class Figures:
     """What a call took, as far as the server tells it: counts None and seconds nan where it does not."""
@@ -128,7 +114,7 @@ def read_completion(body: Mapping[str, Any], host: str, wall_s: float) -> Comple
         thinking=next((thought for thought in apart if isinstance(thought, str) and thought), "")
         or _joined(parts, ("thinking", "reasoning")),
         finish=choice.finish_reason or "",
-        tokens=_token_choices(choice.logprobs, host),
+        tokens=read_tokens(choice.logprobs.get("content") if isinstance(choice.logprobs, dict) else None, host),
         figures=_figures(told.usage or _Usage(), told.timings or _Timings(), host, wall_s),
     )
 
@@ -187,8 +173,7 @@ def _figures(usage: _Usage, timings: _Timings, host: str, wall_s: float) -> Figu
         cached = prompt - evaluated
     if cached is None and usage.prompt_tokens_details is not None:
         cached = usage.prompt_tokens_details.cached_tokens
-    if prompt is not None and cached is not None and cached > prompt:
-        raise BadReply(f"{host} counts {cached} cached tokens in a prompt of {prompt}: its figures cannot be right; see the server's log.")
+    check_cached(cached, prompt, host)
     is_timed = timings.prompt_ms is not None or timings.predicted_ms is not None
     return Figures(
         prompt_tokens=prompt,
@@ -201,26 +186,6 @@ def _figures(usage: _Usage, timings: _Timings, host: str, wall_s: float) -> Figu
 
 def _seconds(milliseconds: float | None) -> float:
     return nan if milliseconds is None else milliseconds / 1000
-
-
-def _token_choices(logprobs: object, host: str) -> tuple[TokenChoice, ...]:
-    """The tokens of a reply with their alternatives; nothing where the server tells none, or tells them in a form of its own.
-
-    A place whose alternatives are known in part only has none: P(yes) from the rest would be wrong.
-    """
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    try:
-        tokens = _TOKENS.validate_python(content or [])
-    except ValidationError as error:
-        if any(fault["type"] in _OUT_OF_RANGE for fault in error.errors(include_url=False, include_input=False)):
-            raise BadReply(f"The log-probabilities from {host} cannot be right ({amiss(error)}); see the server's log.") from error
-        return ()
-    return tuple(TokenChoice(token.token, _alternatives(token.top_logprobs or []), token.logprob) for token in tokens)
-
-
-def _alternatives(likely: list[_Likely]) -> tuple[tuple[str, float], ...]:
-    known = tuple((entry.token, entry.logprob) for entry in likely if entry.logprob is not None)
-    return known if len(known) == len(likely) else ()
 
 
 def _id(value: object) -> str:
