@@ -198,11 +198,29 @@ class TestUnknown:
 
 class TestCalibration:
     def test_calibrated_rates_take_the_place_of_the_recordings(self, table: Table) -> None:
-        calibrated = replace(table, calibrations={"expert1": Calibration("expert1", 0.001, 0.02, 30, {})})
-        prices = fit_prices(calibrated, "compute")
-        assert (prices.prompt_rate_s[1], prices.generation_rate_s[1]) == (0.001, 0.02)
-        assert prices.prompt_rate_s[0] == fit_prices(table, "compute").prompt_rate_s[0]
-        assert prices.table_seconds(calibrated)[0, 1, 0] == pytest.approx(20 * 0.001 + 2 * 0.02)
+        calibrated = replace(table, calibrations=calibrations(expert0=(0.002, 0.03), expert1=(0.001, 0.02)))
+        choice = choose_prices(calibrated, "compute")
+        assert (choice.prices.prompt_rate_s, choice.prices.generation_rate_s) == ((0.002, 0.001), (0.03, 0.02))
+        assert choice.prices.table_seconds(calibrated)[0, 1, 0] == pytest.approx(20 * 0.001 + 2 * 0.02)
+        assert choice.left_aside == ""
+
+    @pytest.mark.parametrize("mode", ["compute", "latency"])
+    def test_where_some_expert_has_none_all_are_measured_on_the_recording_and_that_is_said(self, table: Table, mode: CostMode) -> None:
+        partly = replace(table, calibrations=calibrations(expert1=(0.001, 0.02)))
+        choice = choose_prices(partly, mode)
+        assert choice.prices == fit_prices(table, mode) == fit_prices(partly, mode)
+        assert choice.told.startswith(
+            "Seconds per token are measured on the recording for all experts, since expert0 has no calibration; "
+            "measure it with record --calibrate-only."
+        )
+
+    def test_modes_without_seconds_say_nothing_of_calibrations(self, table: Table) -> None:
+        assert choose_prices(replace(table, calibrations=calibrations(expert1=(0.001, 0.02))), "tokens").left_aside == ""
+
+    def test_an_expert_with_neither_source_takes_another_mode_for_all(self, table: Table) -> None:
+        lost = replace(table, generation_s=table.generation_s * np.nan, calibrations=calibrations(expert1=(0.001, 0.02)))
+        choice = choose_prices(lost, "compute")
+        assert choice.prices.mode == "tokens" and "lacks token counts and seconds of expert0, expert1" in choice.note
 
     def test_a_recording_brings_its_calibrations_and_keeps_its_hash(self, tmp_path: Path) -> None:
         specs = [make_spec("small"), make_spec("large")]
@@ -215,6 +233,10 @@ class TestCalibration:
             assert store.states()["r"] != state, "what was read before is read again"
         assert fit_prices(table, "compute").prompt_rate_s == (0.5,)
         assert fit_prices(table.subset([0, 1]), "compute").generation_rate_s == (0.25,)
+
+
+def calibrations(**rates: tuple[float, float]) -> dict[str, Calibration]:
+    return {name: Calibration(name, prompt_s, generation_s, 30, {}) for name, (prompt_s, generation_s) in rates.items()}
 
 
 def reply_of(table: Table, q: int, n: int, b: int) -> Reply:

@@ -10,6 +10,7 @@ import os
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from der_core.errors import QuestionsError
-from der_core.recording.opening import ReadLimits
+from der_core.recording.opening import FILE_LIMITS, MEGABYTE, ReadLimits
 from der_core.recording.questions import load_questions, read_questions
 from der_core.records import Label, Question
 
@@ -206,6 +207,51 @@ def test_parquet_that_is_none_is_refused(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"question": [f"is it {i}" * 40 for i in range(10)]}), tmp_path / "wide.parquet")
     with pytest.raises(QuestionsError, match=r"more than 0\.001\d* MB"):
         read_questions(tmp_path / "wide.parquet", limits=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("texts", "written"),
+    [
+        (pa.DictionaryArray.from_arrays(pa.array([0] * 40_000, pa.int32()), pa.array(["is it so " * 2_000])), {}),
+        (pa.array(["is it so " * 2_000] * 40_000), {}),
+        (pa.array(["is it so " * 2_000] * 40_000), {"use_dictionary": False, "column_encoding": {"question": "DELTA_BYTE_ARRAY"}}),
+        (pa.array(["is it so " * 2_000] * 40_000), {"use_dictionary": False}),
+    ],
+)
+def test_parquet_that_unfolds_to_too_much_is_refused_before_it_is_held(tmp_path: Path, texts: pa.Array, written: dict[str, object]) -> None:
+    path = tmp_path / "bomb.parquet"
+    parquet.write_table(pa.table({"question": texts}), path, compression="zstd", write_statistics=False, **written)
+    assert path.stat().st_size < MEGABYTE
+    with pytest.raises(QuestionsError, match="holds more than 64 MB; divide it"):
+        read_questions(path, limits=replace(FILE_LIMITS, n_bytes=64 * MEGABYTE))
+
+
+def test_parquet_with_texts_that_repeat_is_read_however_they_are_kept(tmp_path: Path) -> None:
+    passages = ["The tide turns at noon. " * 200, "Ice floats on water. " * 200]
+    table = pa.table(
+        {
+            "question": pa.array([f"is it {i}" for i in range(2_000)], pa.large_string()),
+            "passage": [passages[i % 2] for i in range(2_000)],
+            "answer": [i % 3 == 0 for i in range(2_000)],
+            "kind": pa.array(["tide", "ice"] * 1_000).dictionary_encode(),
+        }
+    )
+    parquet.write_table(table, tmp_path / "plain.parquet")
+    delta = {name: "DELTA_BYTE_ARRAY" for name in ("question", "passage")}
+    parquet.write_table(table.drop(["kind"]), tmp_path / "delta.parquet", use_dictionary=False, column_encoding=delta)
+    for name in ("plain.parquet", "delta.parquet"):
+        questions = read_questions(tmp_path / name, limits=replace(FILE_LIMITS, n_bytes=12 * MEGABYTE)).questions
+        assert [(q.text, q.passage, q.gold) for q in questions[:2]] == [
+            ("is it 0", passages[0].strip(), YES),
+            ("is it 1", passages[1].strip(), NO),
+        ]
+        assert len(questions) == 2_000
+
+
+def test_parquet_columns_of_lists_are_named(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"question": ["is it"], "passage": [["it", "is"]]}), tmp_path / "q.parquet")
+    with pytest.raises(QuestionsError, match=r"the column passage holds list<.*, not texts or numbers"):
+        load_questions(tmp_path / "q.parquet")
 
 
 def test_a_long_cell_is_read_whole(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
         n_questions=table.n_questions,
         n_with_gold=len(known),
         n_left_out=table.n_left_out,
-        cost_note=f"{priced.note} {priced.prices.told}".strip(),
+        cost_note=priced.told,
         gold_yes_rate=yes_rate(known),
         majority=majority_accuracy(known),
         figures=expert_figures(table),

@@ -61,7 +61,7 @@ def lab_figures(ref: RecordingRef, config: TrainConfig) -> BestRoutes:
 def lab_cost_note(ref: RecordingRef, config: TrainConfig) -> str:
     """Return in words what costs are made of, and which mode was taken where the one chosen has no figures."""
     priced = _priced(ref, state_of(ref), config.episode.cost_mode)
-    return f"{priced.note} {priced.prices.told}".strip()
+    return priced.told
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -150,7 +150,7 @@ def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig,
     rng = np.random.default_rng([config.seed, 1])
     with threadpool_limits(limits=1):  # small matrices: a second thread waits longer than it helps, above all on a busy machine
         baselines = build_baselines(training, validation, test, config, accuracy_per_cost(config.reward), rng)
-    return Arena(test.source, baselines, fit_reference(training.source, validation.source), f"{priced.note} {priced.prices.told}".strip())
+    return Arena(test.source, baselines, fit_reference(training.source, validation.source), priced.told)
 
 
 def _fitted_thresholds(training: Table, config: TrainConfig, confidence: Floats | None) -> Floats | None:

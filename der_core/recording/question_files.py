@@ -37,9 +37,12 @@ from der_core.recording.question_rows import Row, name_classes, role_of, shown_n
 
 if TYPE_CHECKING:
     import pyarrow
+    from pyarrow.parquet import ParquetFile
 
 _BATCH = 256
 """Rows of a Parquet file that are held at once."""
+_SMALL_BATCH = 16
+"""As many where each value may repeat the beginning of the one before, so that little of a file can unfold to much."""
 
 
 def file_rows(path: Path, limits: ReadLimits = FILE_LIMITS) -> Iterator[Row]:
@@ -209,22 +212,60 @@ def _parquet_rows(path: Path, limits: ReadLimits) -> Iterator[Row]:
 
     try:
         file = ParquetFile(path)
-        if file.metadata.num_rows > limits.n_rows:
-            raise QuestionsError(f"{path} holds more than {limits.n_rows:,} rows; divide it.")
         names = _header(file.schema_arrow.names, str(path))
-        classes = _classes(file.schema_arrow)
         taken = [name for name in names if role_of(name)]
+        prefixed = _checked_columns(file, taken, path, limits)
+        # Texts that stand in the file once for many rows are held once; pyarrow cannot do so where they share beginnings.
+        file = ParquetFile(path, read_dictionary=[name for name in taken if name not in prefixed])
+        classes = _classes(file.schema_arrow)
         n_bytes, number = 0, 0
-        for batch in file.iter_batches(batch_size=_BATCH, columns=taken):
-            n_bytes += batch.nbytes
+        for batch in file.iter_batches(batch_size=_SMALL_BATCH if prefixed else _BATCH, columns=taken):
+            n_unfolded = sum(map(_unfolded_bytes, batch.columns))
+            n_bytes += n_unfolded
             if n_bytes > limits.n_bytes:
                 raise QuestionsError(too_large(path, limits.n_bytes))
-            for values in batch.to_pylist():
-                number += 1
-                yield Row(f"{path}, row {number}", {**dict.fromkeys(names), **name_classes(values, classes)})
+            n_held = batch.num_rows if n_unfolded <= limits.row_bytes else 1
+            for start in range(0, batch.num_rows, n_held):
+                for values in batch.slice(start, n_held).to_pylist():
+                    number += 1
+                    yield Row(f"{path}, row {number}", {**dict.fromkeys(names), **name_classes(values, classes)})
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise QuestionsError(f"{path} cannot be read as Parquet ({reason}). Save it again, or as JSON lines.") from error
+
+
+def _checked_columns(file: ParquetFile, taken: Sequence[str], path: Path, limits: ReadLimits) -> set[str]:
+    """Return the columns whose values may each repeat the beginning of the one before.
+
+    Raises QuestionsError, before any row is read, for too many rows or bytes and for columns of neither texts nor numbers.
+    """
+    import pyarrow.types as kinds  # late, with the rest of pyarrow
+
+    if file.metadata.num_rows > limits.n_rows:
+        raise QuestionsError(f"{path} holds more than {limits.n_rows:,} rows; divide it.")
+    for name in taken:
+        kind = file.schema_arrow.field(name).type
+        if kinds.is_nested(kind) or kinds.is_fixed_size_binary(kind):
+            raise QuestionsError(
+                f"{path}: the column {shown_names([name])} holds {str(kind):.60}, not texts or numbers. Make it one of them."
+            )
+    groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
+    chunks = [chunk for group in groups for chunk in map(group.column, range(group.num_columns)) if chunk.path_in_schema in taken]
+    if sum(chunk.total_uncompressed_size for chunk in chunks) > limits.n_bytes:
+        raise QuestionsError(too_large(path, limits.n_bytes))
+    return {chunk.path_in_schema for chunk in chunks if "DELTA_BYTE_ARRAY" in chunk.encodings}
+
+
+def _unfolded_bytes(column: pyarrow.Array) -> int:
+    """Bytes of the values of a column, each counted as often as it occurs; without its texts being copied."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    if not isinstance(column, pyarrow.DictionaryArray) or pyarrow.types.is_primitive(column.dictionary.type):
+        held: int = column.nbytes
+        return held
+    n_bytes: int | None = compute.sum(compute.binary_length(column.dictionary).take(column.indices)).as_py()
+    return n_bytes or 0
 
 
 def _classes(schema: pyarrow.Schema) -> dict[str, list[str]]:

@@ -10,8 +10,9 @@ A price list is fixed once, from training replies, and travels with the router. 
     wall      seconds as they passed, loading and cache luck included, over the smallest median
 
 The seconds of a call (`latency`, `compute`) are standardised: tokens times the expert's own seconds per
-prompt token and per generated token, by its calibration or else measured on the recording. So the cost of a
-reply does not depend on what else the machine did at that moment.
+prompt token and per generated token, by calibration or else measured on the recording: one source for all
+experts, since seconds of lone calls and of a busy machine cannot be compared. So the cost of a reply does not
+depend on what else the machine did at that moment.
 
 Prompt tokens are charged where they were evaluated: what the server found in its cache costs nothing. Where an
 expert's server does not tell that of every reply, the whole prompt is charged. A figure that is not known is
@@ -163,7 +164,7 @@ def _known(count: int | None) -> float:
 
 
 def fit_prices(table: Table, mode: CostMode, calibration_samples: int | None = None) -> Prices:
-    """Return the price list of `mode`, by the calibrations of `table` or else measured on its first prompts.
+    """Return the price list of `mode`, by calibration where `table` has one of every expert, else measured on its first prompts.
 
     `calibration_samples` limits the questions that give the medians (None: all of them). Raises SettingsError, naming
     the modes that would do, where a reply of `table` cannot be priced for want of figures (parameter counts, token counts).
@@ -178,10 +179,19 @@ def fit_prices(table: Table, mode: CostMode, calibration_samples: int | None = N
 
 @dataclass(frozen=True)
 class PriceChoice:
-    """A price list that has figures for every reply, and in one sentence what was taken instead of the mode asked for ("" if nothing was)."""
+    """A price list that has figures for every reply, and in one sentence each what was taken instead ("" if nothing was).
+
+    `note` tells of another mode than the one asked for, `left_aside` of calibrations that only some experts have.
+    """
 
     prices: Prices
     note: str = ""
+    left_aside: str = ""
+
+    @property
+    def told(self) -> str:
+        """All that is to be said of the prices."""
+        return " ".join(filter(None, (self.note, self.left_aside, self.prices.told)))
 
 
 def choose_prices(training: Table, mode: CostMode, calibration_samples: int | None = None, others: Sequence[Table] = ()) -> PriceChoice:
@@ -194,7 +204,8 @@ def choose_prices(training: Table, mode: CostMode, calibration_samples: int | No
         prices, lacking = _fit(training, wanted, calibration_samples)
         lacking = lacking or tuple(dict.fromkeys(name for table in others for name in _unpriced(prices, table)))
         if not lacking:
-            return PriceChoice(prices, f"{faults[0]}, so costs are in mode {wanted}, which has figures for all replies." if faults else "")
+            note = f"{faults[0]}, so costs are in mode {wanted}, which has figures for all replies." if faults else ""
+            return PriceChoice(prices, note, _left_aside(training) if wanted in BY_SECONDS else "")
         faults.append(f"Cost mode {wanted} lacks {_NEEDS[wanted]} of {', '.join(lacking)}")
     raise SettingsError(f"Nothing can be priced. {'. '.join(faults)}. Record these experts again.")
 
@@ -213,7 +224,7 @@ def _unpriced(prices: Prices, table: Table) -> tuple[str, ...]:
 def _fit(table: Table, mode: CostMode, calibration_samples: int | None) -> tuple[Prices, tuple[str, ...]]:
     """The price list of `mode`, and the experts that lack figures for it."""
     charged: tuple[Charge, ...] = tuple(_charge(table, expert) for expert in range(table.n_experts))
-    rates = [_rates(table, expert, charged[expert]) for expert in range(table.n_experts)]
+    rates = _calibrated(table) or [_measured(table, expert, charged[expert]) for expert in range(table.n_experts)]
     unscaled = Prices(
         mode=mode,
         experts=tuple(spec.name for spec in table.experts),
@@ -242,14 +253,29 @@ def _median(costs: Floats) -> float:
     return float(np.median(known)) if len(known) else np.nan
 
 
-def _rates(table: Table, expert: int, charge: Charge) -> tuple[float, float]:
-    """Seconds per charged prompt token and per generated token of one expert: its calibration, or medians over its first prompts.
+def _calibrated(table: Table) -> list[tuple[float, float]]:
+    """Seconds per charged prompt token and per generated token of every expert by its calibration, none where one has none."""
+    found = [table.calibrations.get(spec.name) for spec in table.experts]
+    known = [(one.prompt_token_s, one.generated_token_s) for one in found if one is not None]
+    return known if len(known) == len(found) else []
+
+
+def _left_aside(table: Table) -> str:
+    """What is said of calibrations that are not used, since some expert has none."""
+    without = [spec.name for spec in table.experts if spec.name not in table.calibrations]
+    if not without or len(without) == table.n_experts:
+        return ""
+    return (
+        f"Seconds per token are measured on the recording for all experts, since {', '.join(without)} "
+        f"{'has' if len(without) == 1 else 'have'} no calibration; measure it with record --calibrate-only."
+    )
+
+
+def _measured(table: Table, expert: int, charge: Charge) -> tuple[float, float]:
+    """Seconds per charged prompt token and per generated token of one expert: medians over its first prompts.
 
     The median leaves out moments when the machine was busy.
     """
-    calibration = table.calibrations.get(table.experts[expert].name)
-    if calibration is not None:
-        return calibration.prompt_token_s, calibration.generated_token_s
     prompt_tokens = table.prompt_tokens - table.cached_tokens if charge == "evaluated" else table.prompt_tokens
     prompt = _median_rate(table.prompt_s[:, expert], prompt_tokens[:, expert])
     generation = _median_rate(table.generation_s[:, expert], table.generated_tokens[:, expert])
