@@ -35,6 +35,7 @@ from der_core.routing.live import LiveSource
 from der_core.routing.process import DecisionProcess, Situation
 from der_core.routing.state import QuestionVectors, StateEncoder, state_text
 
+STEPS = 12_288
 NAIVE = replace(PAPER, ppo=replace(PAPER.ppo, n_steps=8, total_steps=8 * PAPER.ppo.n_envs))
 REPEATS = 3
 
@@ -44,17 +45,18 @@ def main() -> None:
     table = made_up_replies(load_questions("bundled", limit=N_QUESTIONS), N_EXPERTS)
     encoder = RememberingEncoder(SentenceEncoder())
     encoding_s = seconds_of(lambda: prepare(table, PAPER, encoder), 1)[0]
-    table_s = median(seconds_of(lambda: train_router(table, PAPER, encoder), REPEATS))
-    features_s = median(seconds_of(lambda: train_router(table, DEPLOYABLE, RandomEncoder()), REPEATS))
+    paper, deployable = (replace(config, ppo=replace(config.ppo, total_steps=STEPS)) for config in (PAPER, DEPLOYABLE))
+    table_s = median(seconds_of(lambda: train_router(table, paper, encoder), REPEATS))
+    features_s = median(seconds_of(lambda: train_router(table, deployable, RandomEncoder()), REPEATS))
     all_threads = os.cpu_count() or 1
     naive = {threads: _naive_seconds(table, encoder.encoder, threads) for threads in {1, all_threads}}
-    naive_s = min(naive.values()) / NAIVE.ppo.total_steps * PAPER.ppo.total_steps
+    naive_s = min(naive.values()) / NAIVE.ppo.total_steps * STEPS
     report(
         "ppo",
         {
             "questions": N_QUESTIONS,
             "experts": N_EXPERTS,
-            "ppo_steps": PAPER.ppo.total_steps,
+            "ppo_steps": STEPS,
             "table_s": table_s,
             "table_features_s": features_s,
             "table_encoding_once_s": encoding_s,

@@ -197,7 +197,8 @@ class EpisodeConfig:
 class PPOConfig:
     """Hyper-parameters of PPO (Schulman et al. 2017), under stable-baselines3's names."""
 
-    total_steps: int = 12_288
+    total_steps: int = 49_152
+    """At most; training ends earlier where `patience` runs out."""
     n_envs: int = 64
     n_steps: int = 32
     """Steps of each environment per rollout; n_envs * n_steps transitions feed one update."""

@@ -16,7 +16,7 @@ from der_core.routing.sources import TableSource
 from der_core.routing.state import StateEncoder
 from der_core.routing.trained import AgentRouter, CurvePoint, TrainedRouter
 
-QUICK = PPOConfig(total_steps=512, n_envs=16, n_steps=8, batch_size=64, n_epochs=4, learning_rate=3e-3, hidden=(16,))
+QUICK = PPOConfig(total_steps=512, n_envs=16, n_steps=8, batch_size=64, n_epochs=4, learning_rate=3e-3, hidden=(16,), patience=0)
 QUICK_PAPER = replace(PAPER, ppo=QUICK)
 QUICK_DEPLOYABLE = replace(DEPLOYABLE, reward=replace(DEPLOYABLE.reward, alpha=0.05), ppo=QUICK)
 ENCODER = HashEncoder()
