@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from der_core.evaluation.single_route import FirstReply
-from der_core.records import Label, Step
+from der_core.records import Label, Reply, Step
 from der_core.routing.live import Decision
 from ui.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
 
-STOP = "STOP"
+STOP, PRINTED, WHY = "STOP", "Printed", "Why no answer"
 TEXT_SIZE = 13
 _FAINT = 0.45
 
@@ -82,7 +82,18 @@ def probabilities_alt(experts: Sequence[str], decision: Decision) -> str:
 def route_frame(experts: Sequence[str], decisions: Sequence[Decision], steps: Sequence[Step]) -> pd.DataFrame:
     """Return a route as a table for people, one row a step; what has not happened (yet) is empty."""
     replied: list[Step | None] = [*steps, *[None] * (len(decisions) - len(steps))]
-    return pd.DataFrame([_row(experts, decision, step) for decision, step in zip(decisions, replied, strict=True)])
+    rows = [_row(experts, decision, step) for decision, step in zip(decisions, replied, strict=True)]
+    return _without_empty(pd.DataFrame(rows))
+
+
+def _came_of_it(reply: Reply) -> dict[str, object]:
+    """What a program printed, and why a reply is no answer."""
+    return {PRINTED: reply.printed, WHY: reply.reason}
+
+
+def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what none of the replies has."""
+    return frame.drop(columns=[name for name in (PRINTED, WHY) if name in frame and not frame[name].fillna("").any()])
 
 
 def _row(experts: Sequence[str], decision: Decision, step: Step | None) -> dict[str, object]:
@@ -101,16 +112,17 @@ def _row(experts: Sequence[str], decision: Decision, step: Step | None) -> dict[
         "Prompt tokens": step.reply.prompt_tokens,
         "Reply tokens": step.reply.generated_tokens,
         "Reply": step.reply.text,
+        **_came_of_it(step.reply),
     }
 
 
 def first_replies_frame(replies: Sequence[FirstReply], gold: Label | None) -> pd.DataFrame:
     """Return what every expert says at first as a table for people; whether it is right only where the answer is known."""
-    return pd.DataFrame([_first_row(reply, gold) for reply in replies])
+    return _without_empty(pd.DataFrame([_first_row(reply, gold) for reply in replies]))
 
 
 def _first_row(first: FirstReply, gold: Label | None) -> dict[str, object]:
-    verdict = {} if gold is None else {"Right": "✓ right" if first.label == gold else "✗ wrong"}
+    verdict = {} if gold is None else {"Right": _verdict(first.label, gold)}
     return {
         "Expert": first.expert,
         "Counts as": first.label.word,
@@ -119,4 +131,11 @@ def _first_row(first: FirstReply, gold: Label | None) -> dict[str, object]:
         "Seconds": None if math.isnan(first.seconds) else round(first.seconds, 4),
         "Cost": None if math.isnan(first.cost) else round(first.cost, 4),
         "Reply": first.reply.text.strip(),
+        **_came_of_it(first.reply),
     }
+
+
+def _verdict(label: Label, gold: Label) -> str:
+    if label is Label.INVALID:
+        return "– no answer"
+    return "✓ right" if label == gold else "✗ wrong"

@@ -10,6 +10,7 @@ from der_core.evaluation.single_route import BestRoute, FirstReply
 from der_core.records import Label
 from ui import charts_route as charts
 from ui.parts import DASH, number, table_behind
+from ui.reply_view import NO_ANSWER
 from ui.route_recorded import Replay
 from ui.route_view import coloured
 
@@ -24,7 +25,7 @@ def draw_best(replay: Replay, experts: Sequence[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge("oracle", icon=":material/diamond:", color="violet")
             st.caption("The exact best route for this run's reward. It knows the gold answer: a ceiling, not a competitor.")
-        st.markdown(f"{chain(best, experts)}: **{'right' if best.right else 'wrong'}**. It ends because {best.stop_reason}.")
+        st.markdown(f"{chain(best, experts)}: **{_verdict(best)}**. It ends because {best.stop_reason}.")
         lost = DASH if replay.value is None else number(best.value_lost(replay.value), 3)
         with st.grid(2, min_column_width=120):
             st.metric("Extra cost", number(best.cost_lost(replay.cost)), border=True, help=_COST_HELP)
@@ -32,6 +33,12 @@ def draw_best(replay: Replay, experts: Sequence[str]) -> None:
                 "Return lost", lost, border=True, help="Discounted reward of the best route less that of this one, under the same rules."
             )
         st.caption(_in_figures(replay))
+
+
+def _verdict(best: BestRoute) -> str:
+    if best.right:
+        return "right"
+    return NO_ANSWER if best.labels and best.labels[-1] is Label.INVALID else "wrong"
 
 
 def _in_figures(replay: Replay) -> str:
@@ -44,7 +51,11 @@ def _in_figures(replay: Replay) -> str:
 
 def chain(best: BestRoute, experts: Sequence[str]) -> str:
     """Return a route in one line of Markdown: who was asked and what they said."""
-    return " → ".join(f"{coloured(experts, name)} says {label.word}" for name, label in zip(best.experts, best.labels, strict=True))
+    return " → ".join(f"{coloured(experts, name)} {_says(label)}" for name, label in zip(best.experts, best.labels, strict=True))
+
+
+def _says(label: Label) -> str:
+    return "gives no answer" if label is Label.INVALID else f"says {label.word}"
 
 
 def draw_first_replies(replies: Sequence[FirstReply], gold: Label | None) -> None:
@@ -55,6 +66,6 @@ def draw_first_replies(replies: Sequence[FirstReply], gold: Label | None) -> Non
         hide_index=True,
         width="stretch",
         column_config={"P(yes)": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")},
-        alt=f"First replies: {', '.join(f'{reply.expert} says {reply.label.word}' for reply in replies)}",
+        alt=f"First replies: {', '.join(f'{reply.expert} {_says(reply.label)}' for reply in replies)}",
     )
     table_behind(frame, "first_replies", "Download")

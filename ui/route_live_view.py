@@ -156,7 +156,7 @@ def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
         kind="live",
         told=f"The experts answer now; nobody tells them or the router what is right. Started in {'this' if job.owner == this_tab() else 'another'} tab.",
         question=asked.question,
-        experts=tuple(spec.name for spec in router.experts),
+        specs=router.experts,
         borders=router.thresholds,
         state=router.config.episode.state,
     )

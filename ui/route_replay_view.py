@@ -74,7 +74,7 @@ def _scene(stage: Stage, run: Run, name: str, shown: Replay, question_id: str) -
         kind="replay",
         told=plain(f"Recorded replies of {stage.ref.title}, chosen by {name} of the run “{run.name}”{oracle}."),
         question=question,
-        experts=tuple(spec.name for spec in stage.router.experts),
+        specs=stage.router.experts,
         borders=stage.router.thresholds,
         state=stage.router.config.episode.state,
         answer=shown.answer,

@@ -14,13 +14,15 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from der_core.config import StateKind
+from der_core.config import ExpertSpec, StateKind, Style
 from der_core.records import Label, Question, Route, Step
 from der_core.routing.live import Decision
 from der_core.routing.process import Floats
+from der_core.routing.thresholds import centre
 from ui import charts_route as charts
 from ui.palette import expert_colour
 from ui.parts import count, duration, number, plain, show_text, table_behind, type_size
+from ui.reply_view import NO_ANSWER, answer_word, draw_reply, told_p_yes
 
 Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
@@ -35,7 +37,7 @@ _KINDS: dict[Kind, tuple[str, _Colour]] = {"live": (":material/sensors:", "viole
 class Scene:
     """What stands around the events of a route.
 
-    `experts` are in the recording's order (their colours), `borders` [N, 4] their thresholds on P(yes) by previous label,
+    `specs` are in the recording's order (their colours), `borders` [N, 4] their thresholds on P(yes) by previous label,
     nan for none.
     `told` says in a sentence what `kind` of route it is. `answer` replaces the last label where the router
     votes. `why_plain` says why a router without probabilities has none.
@@ -44,11 +46,28 @@ class Scene:
     kind: Kind
     told: str
     question: Question
-    experts: tuple[str, ...]
+    specs: tuple[ExpertSpec, ...]
     borders: Floats
     state: StateKind
     answer: Label | None = None
     why_plain: str = ""
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(spec.name for spec in self.specs)
+
+    def style(self, step: Step) -> Style:
+        """Return how the expert of a step answers."""
+        return self.specs[self.experts.index(step.expert)].style
+
+    def border(self, step: Step) -> float:
+        """Return the P(yes) from which the reply of a step counts as yes, nan where its own word counts."""
+        return float(self.borders[self.experts.index(step.expert), step.previous_label])
+
+    def p_seen(self, step: Step) -> float:
+        """Return P(yes) of a step as the router sees it: moved so that the border lies at one half, one half where nobody knows it."""
+        return float(centre(np.nan if step.reply.p_yes is None else step.reply.p_yes, self.border(step)))
 
 
 def draw_question(scene: Scene) -> None:
@@ -116,14 +135,25 @@ def seen(scene: Scene, decision: Decision, before: Sequence[Step]) -> str:
         return "the question" if scene.state == "text" else f"the question{passage}; nobody has been asked yet"
     last = before[-1]
     if scene.state == "text":
-        return f"the question and the last answer, {last.label.word}"
+        return f"the question and the last answer, {answer_word(last.label)}"
     agreed = sum(step.label == last.label for step in before)
     asked = ", ".join(dict.fromkeys(step.expert for step in before))
-    sure = "" if last.reply.p_yes is None else f" with P(yes) {last.reply.p_yes:.2f}"
+    said = answer_word(last.label)
+    so_far = "replies so far gave" if last.label is Label.INVALID else "answers so far say"
     return (
-        f"the question{passage}; the last answer, {last.label.word}{sure}; who was asked: {asked}; "
-        f"and that {agreed} of {len(before)} answers so far say {last.label.word}"
+        f"the question{passage}; the last answer, {said}, with {_sure(scene, last)}; who was asked: {asked}; "
+        f"and that {agreed} of {len(before)} {so_far} {said}"
     )
+
+
+def _sure(scene: Scene, step: Step) -> str:
+    """What the router sees of P(yes), told apart from what the reply came with."""
+    shown = f"P(yes) {scene.p_seen(step):.2f}"
+    if step.reply.p_yes is None:
+        return f"{shown}, which stands for unknown"
+    if np.isnan(scene.border(step)):
+        return shown
+    return f"{shown} (raw {step.reply.p_yes:.2f}, moved so that the border {scene.border(step):.2f} lies at 0.50)"
 
 
 def _draw_choice(scene: Scene, decision: Decision) -> None:
@@ -145,23 +175,30 @@ def _draw_choice(scene: Scene, decision: Decision) -> None:
 def _draw_reply(scene: Scene, step: Step) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         verb = "says" if step.label == step.reply.label else "counts as"  # its threshold on P(yes) may overrule its word
-        st.badge(f"{verb} {step.label.word}", color=_LABEL_COLOURS[step.label])
+        if step.label is not Label.INVALID:
+            st.badge(f"{verb} {step.label.word}", color=_LABEL_COLOURS[step.label])
         _draw_verdict(scene.question.gold, step.label)
-    if step.reply.p_yes is not None:
-        st.progress(min(max(step.reply.p_yes, 0.0), 1.0), text=f"P(yes) {step.reply.p_yes:.3f}{_border(scene, step)}")
-    show_text(step.reply.text.strip())
+    style = scene.style(step)
+    p_yes = told_p_yes(step.reply, style) + _border(scene, step)
+    if step.reply.p_yes is None:
+        st.caption(plain(f"{p_yes}."))
+    else:
+        st.progress(min(max(step.reply.p_yes, 0.0), 1.0), text=p_yes)
+    draw_reply(step.reply, style)
     tokens = f"{count(step.reply.prompt_tokens)} + {count(step.reply.generated_tokens)} tokens"
     st.markdown(f"**{duration(step.seconds)}** · cost **{number(step.cost)}**")
     st.caption(f"{tokens}; {duration(step.reply.wall_s)} passed{' when it was recorded' if scene.kind == 'replay' else ''}.")
 
 
 def _border(scene: Scene, step: Step) -> str:
-    border = scene.borders[scene.experts.index(step.expert), step.previous_label]
-    return "" if np.isnan(border) or step.label == Label.INVALID else f", counts as yes from {border:.3f}"
+    border = scene.border(step)
+    return "" if np.isnan(border) or step.reply.p_yes is None or step.label is Label.INVALID else f", counts as yes from {border:.3f}"
 
 
 def _draw_verdict(gold: Label | None, label: Label) -> None:
-    if gold is not None:
+    if label is Label.INVALID:
+        st.badge(NO_ANSWER, icon=":material/block:", color="gray")
+    elif gold is not None:
         right = label == gold
         st.badge("right" if right else "wrong", icon=":material/check:" if right else ":material/close:", color="green" if right else "red")
 
@@ -170,7 +207,7 @@ def _draw_end(scene: Scene, route: Route) -> None:
     answer = scene.answer or route.answer
     with st.container(border=True):
         with st.grid(4, min_column_width=type_size(_CARD_WIDTH)):
-            st.metric("Answer", answer.word.upper(), border=True)
+            st.metric("Answer", "NONE" if answer is Label.INVALID else answer.word.upper(), border=True)
             st.metric("Cost", number(route.cost), border=True, help="Sum over the calls, by the price list of the run.")
             st.metric("Seconds", duration(route.seconds), border=True, help="Standardised: tokens times the expert's own pace.")
             st.metric("Calls", len(route.steps), border=True)

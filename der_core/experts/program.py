@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from der_core.experts.parsing import CUT_PROGRAM
 from der_core.experts.sandbox import SANDBOX, Sandbox
-from der_core.records import Label
+from der_core.experts.thoughts import reply_proper
+from der_core.records import Label, Reply
 
 NO_PROGRAM = "no program in the reply"
 SILENT = "the program printed nothing"
@@ -101,6 +102,27 @@ def read_printed(printed: str) -> tuple[Label, str]:
     answers = _ANSWER.findall(_ECHO.sub(lambda echo: "-" * len(echo.group()), printed))
     word = truth.group(1) if truth else answers[-1] if answers else ""
     return (_LABELS[word.lower()], "") if word else (Label.INVALID, NEITHER)
+
+
+def program_of(reply: Reply) -> str:
+    """Return the program that a reply holds, as far as it was written; "" where there is none."""
+    if reply.reason == NO_PROGRAM:
+        return ""
+    proper = reply_proper(reply.text)
+    return find_program(reply.text[proper.start : proper.end].strip()).program
+
+
+def told_run(reply: Reply) -> str:
+    """Return in words what came of the program of a reply: "printed: no", or why there is no answer."""
+    if reply.label is not Label.INVALID:
+        return "what it printed was not kept" if reply.printed is None else f"printed: {reply.printed.strip()}"
+    why = reply.reason or "nobody kept why"
+    if reply.printed is None:
+        return f"no program was run: {why}"
+    before = f"; it had printed: {reply.printed.strip()}" if reply.printed.strip() else ""
+    if why == SILENT:
+        return why
+    return f"{why}: {reply.printed.strip()}" if why == NEITHER else f"program failed: {why.replace('the program ', 'it ', 1)}{before}"
 
 
 def _bare(text: str) -> str:

@@ -742,6 +742,7 @@ def test_replies_are_shown_as_text(empty_home: Home) -> None:
 def _draw_hostile_route() -> None:
     import numpy as np
 
+    from der_core.config import ExpertSpec
     from der_core.records import Label, Question, Reply, Route, Step
     from der_core.routing.live import Decision
     from ui.route_view import Scene, draw_question, draw_route
@@ -750,7 +751,7 @@ def _draw_hostile_route() -> None:
     question = Question("q", hostile, hostile)
     reply = Reply(hostile, Label.YES, 0.9, 0.0, 0.1, 0.1, 0.2, 10, 0, 1, "")
     step = Step("a", Label.NONE, hostile, reply, Label.YES, 1.0, 0.2, float("nan"), (1.0,))
-    scene = Scene("live", "Now.", question, ("a",), np.full((1, 4), np.nan), "features")
+    scene = Scene("live", "Now.", question, (ExpertSpec("a", "ollama", "a"),), np.full((1, 4), np.nan), "features")
     draw_question(scene)
     draw_route(scene, [Decision(0, (1.0,), "a", Label.NONE, hostile, False), step, Route(question, (step,), "it was told to")])
 
