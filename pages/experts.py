@@ -8,6 +8,7 @@ from der_core.errors import DerError
 from ui.expert_choice import choose_experts
 from ui.expert_facts import draw_facts, draw_thresholds, draw_unusable, expert_facts
 from ui.expert_health import draw_health, health_of
+from ui.expert_kinds import draw_failures
 from ui.expert_trial import draw_trial
 from ui.frame import frame
 from ui.parts import empty_state, notice
@@ -34,6 +35,7 @@ else:
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
     else:
         draw_facts(facts)
+        draw_failures(ref)
         draw_thresholds(facts)
         draw_provenance(ref)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fakes import make_questions, make_table
 
-from der_core.evaluation.expert_figures import auc, expert_figures, reliability, threshold_effects
+from der_core.evaluation.expert_figures import auc, expert_figures, kind_figures, reliability, threshold_effects
 from der_core.evaluation.statistics import wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
@@ -174,3 +174,22 @@ def test_without_a_better_threshold_nothing_changes() -> None:
     assert effect.accuracy == effect.accuracy_with == 1.0
     assert effect.difference.value == 0.0
     assert effect.mcnemar_p == 1.0
+
+
+def test_kinds_tell_no_answer_apart_from_a_wrong_one() -> None:
+    table = table_of([[YES], [INVALID], [NO], [NO], [INVALID], [YES]])  # kinds and gold: even yes, odd no, even yes ...
+    even, odd = kind_figures(table)
+    assert (even.kind, even.n, even.n_answered, even.n_right) == ("even", 3, 2, 1)
+    assert (odd.kind, odd.n, odd.n_answered, odd.n_right) == ("odd", 3, 2, 1)
+    assert even.right == wilson_interval(1, 3)
+    assert even.answers == wilson_interval(2, 3)
+    assert even.right_where_answered == wilson_interval(1, 2)
+
+
+def test_questions_without_gold_or_kind_stand_apart_in_the_kinds() -> None:
+    questions = [
+        replace(question, kind=None if i > 1 else question.kind, gold=question.gold if i else None)
+        for i, question in enumerate(make_questions(4))
+    ]
+    figures = kind_figures(table_of([[YES], [NO], [YES], [YES]], questions=questions))
+    assert [(row.kind, row.n, row.n_right) for row in figures] == [("odd", 1, 1), ("", 2, 1)]

@@ -6,7 +6,7 @@ from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
 from der_core.experts.finishing import finish_reply
 from der_core.experts.parsing import CUT_PROGRAM, TokenChoice
-from der_core.experts.program import NEITHER, NO_PROGRAM, SILENT, find_program, read_printed, run_program
+from der_core.experts.program import NEITHER, NO_PROGRAM, SILENT, failure_of, find_program, read_printed, run_program
 from der_core.records import Label, Reply
 
 FENCED = '```python\nprint("yes" if 12 % 5 == 2 else "no")\n```'
@@ -178,3 +178,33 @@ def test_a_program_cannot_be_held_to_yes_or_no():
 def test_replies_in_other_styles_are_read_and_nothing_is_run():
     reply = finish_reply(raw("Yes."), "direct")
     assert (reply.label, reply.printed, reply.interpreter, reply.wall_s) == (Label.YES, None, "", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "group"),
+    [
+        (fenced("print(Zinnia)"), "", "NameError"),
+        (fenced("print(1 / 0)"), "", "ZeroDivisionError"),
+        (fenced("if"), "", "SyntaxError"),
+        (fenced("raise ValueError"), "", "ValueError"),
+        (fenced("while True: pass"), "", "time limit"),
+        (fenced("x = 'a' * 10**9"), "", "memory limit"),
+        (fenced("while True: print('yes')"), "", "output limit"),
+        (fenced("x = 1"), "", "printed nothing"),
+        (fenced("print('maybe')"), "", "printed neither yes nor no"),
+        ("```python\nprint('y", "length", "cut at the token limit"),
+        ("<think>hm", "length", "cut at the token limit"),
+        ("", "length", "cut at the token limit"),
+        (fenced("print('yes')\n" * 2000), "", "too long to be run"),
+        ("I cannot tell.", "", "wrote no program"),
+        ("", "", "empty reply"),
+    ],
+)
+def test_failures_are_grouped_by_what_went_wrong(text, finish, group):
+    reply = finish_reply(raw(text), "program", finish=finish)
+    assert reply.label == Label.INVALID
+    assert failure_of(reply.reason) == group
+
+
+def test_a_reason_that_nobody_knows_is_a_group_of_its_own():
+    assert failure_of("something else, in words") == "another reason"

@@ -11,12 +11,22 @@ import pandas as pd
 import streamlit as st
 
 from der_core.errors import SettingsError
-from der_core.evaluation.expert_figures import ExpertFigures, Reliability, ThresholdEffect, expert_figures, reliability, threshold_effects
+from der_core.evaluation.expert_figures import (
+    ExpertFigures,
+    KindFigures,
+    Reliability,
+    ThresholdEffect,
+    expert_figures,
+    kind_figures,
+    reliability,
+    threshold_effects,
+)
 from der_core.evaluation.metrics import majority_accuracy, yes_rate
 from der_core.recording.outlook import Unusable, unusable_replies
 from der_core.recording.store import LOAD_S, Store
 from der_core.routing.cost import choose_prices
 from ui import charts_experts as charts
+from ui.expert_kinds import draw_kinds
 from ui.home import RecordingRef
 from ui.loaders import State, load, load_parts, recording_info, state_of
 from ui.parts import DASH, duration, number, percent, plain_sentence, points, table_behind, type_size, with_interval
@@ -31,7 +41,7 @@ _CHART_HEIGHTS = 29
 class ExpertFacts:
     """What a recording says of its experts.
 
-    `digests` of their weights and `load_s`, the seconds of loading a model before its first call, are by name, and lack who is not
+    `programs` names the experts that write programs. `digests` of their weights and `load_s`, the seconds of loading a model before its first call, are by name, and lack who is not
     known; `no_thresholds` says why `effects` is empty, where it is.
     """
 
@@ -42,6 +52,8 @@ class ExpertFacts:
     gold_yes_rate: float
     majority: float
     figures: tuple[ExpertFigures, ...]
+    kinds: tuple[KindFigures, ...]
+    programs: tuple[str, ...]
     digests: Mapping[str, str]
     load_s: Mapping[str, float]
     reliabilities: tuple[Reliability, ...]
@@ -84,6 +96,7 @@ def draw_facts(facts: ExpertFacts) -> None:
         return
     st.caption(questions_told(facts))
     st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
+    draw_kinds(facts.kinds, facts.programs)
     text_size = type_size(charts.TEXT_SIZE)
     _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
     table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
@@ -221,6 +234,8 @@ def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
         gold_yes_rate=yes_rate(known),
         majority=majority_accuracy(known),
         figures=expert_figures(table),
+        kinds=kind_figures(table),
+        programs=tuple(spec.name for spec in table.experts if spec.style == "program"),
         digests={spec.name: spec.digest for spec in table.experts},
         load_s={},  # of the recording's meta, which is no part of this cache's key
         reliabilities=reliability(table),

@@ -97,6 +97,51 @@ def _figures(table: Table, expert: int, seconds: Floats, costs: Floats) -> Exper
     )
 
 
+@dataclass(frozen=True)
+class KindFigures:
+    """One expert's first replies to the questions of one kind ("": questions without one).
+
+    Of `n` questions with a gold answer and a reply, `n_answered` got a yes or a no (of a program: it ran and printed one) and
+    `n_right` the right one.
+    """
+
+    expert: str
+    kind: str
+    n: int
+    n_answered: int
+    n_right: int
+
+    @property
+    def right(self) -> Interval:
+        """How often it is right of all it was asked, with Wilson's interval."""
+        return wilson_interval(self.n_right, self.n)
+
+    @property
+    def answers(self) -> Interval:
+        """How often it answers at all, with Wilson's interval."""
+        return wilson_interval(self.n_answered, self.n)
+
+    @property
+    def right_where_answered(self) -> Interval:
+        """How often it is right where it answers, with Wilson's interval."""
+        return wilson_interval(self.n_right, self.n_answered)
+
+
+def kind_figures(table: Table) -> tuple[KindFigures, ...]:
+    """Return the figures of every expert for every kind of question with a gold answer, kinds by name, then experts in order."""
+    kinds = np.array([question.kind or "" for question in table.questions])
+    named = sorted(set(kinds[table.gold > 0].tolist()), key=lambda kind: (not kind, kind))
+    return tuple(_kind(table, expert, kind, kinds == kind) for kind in named for expert in range(table.n_experts))
+
+
+def _kind(table: Table, expert: int, kind: str, of_kind: NDArray[np.bool_]) -> KindFigures:
+    labels = table.labels[:, expert, Label.NONE]
+    known = of_kind & (labels > 0) & (table.gold > 0)
+    answered = known & (labels != Label.INVALID)
+    right = answered & (labels == table.gold)
+    return KindFigures(table.experts[expert].name, kind, int(known.sum()), int(answered.sum()), int(right.sum()))
+
+
 def auc(p_yes: ArrayLike, gold: Codes) -> float:
     """Return the area under the ROC curve of `p_yes` [Q] for telling gold yes from gold no; ties count half.
 

@@ -10,7 +10,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from der_core.experts.parsing import CUT_PROGRAM
+from der_core.experts.parsing import CUT_PROGRAM, was_cut
 from der_core.experts.sandbox import SANDBOX, Sandbox
 from der_core.experts.thoughts import reply_proper
 from der_core.records import Label, Reply
@@ -123,6 +123,31 @@ def told_run(reply: Reply) -> str:
     if why == SILENT:
         return why
     return f"{why}: {reply.printed.strip()}" if why == NEITHER else f"program failed: {why.replace('the program ', 'it ', 1)}{before}"
+
+
+_FAILURES = {
+    CUT_PROGRAM: "cut at the token limit",
+    SILENT: "printed nothing",
+    NEITHER: "printed neither yes nor no",
+    NO_PROGRAM: "wrote no program",
+    "the program ran longer": "time limit",
+    "the program needed more": "memory limit",
+    "the program printed more": "output limit",
+    "the program is longer": "too long to be run",
+    "the interpreter": "interpreter hung or died",
+    "the reply is empty": "empty reply",
+}
+"""How failures are grouped, by how their reasons begin; what a program raises is grouped by the name of the exception."""
+_RAISED = re.compile(r"[A-Z]\w{0,60}(?=:|$)")
+
+
+def failure_of(reason: str) -> str:
+    """Return the group that the reason of a reply without an answer belongs to: "NameError", "time limit", "printed nothing" ..."""
+    if was_cut(reason) or reason.startswith("cut "):
+        return _FAILURES[CUT_PROGRAM]
+    known = next((group for beginning, group in _FAILURES.items() if reason.startswith(beginning)), None)
+    raised = _RAISED.match(reason)
+    return known or (raised.group() if raised else "another reason")
 
 
 def _bare(text: str) -> str:
