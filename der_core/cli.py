@@ -282,7 +282,18 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _ask(parser: argparse.ArgumentParser) -> None:
     _add_experts(parser, default=())
     parser.add_argument("--load-router", required=True, metavar="FILE", help="the trained router")
-    parser.add_argument("--question", default=None, help="the question (default: an interactive prompt)")
+    questions = parser.add_mutually_exclusive_group()
+    questions.add_argument("--question", default=None, help="the question (default: an interactive prompt)")
+    questions.add_argument(
+        "--questions", default=None, metavar="SOURCE", help="answer every question of a file (or of another source of `record`)"
+    )
+    parser.add_argument(
+        "--save",
+        default="",
+        metavar="FILE",
+        help="CSV file of the answers to --questions; each is written when it is there, and the same command goes on with those that lack one",
+    )
+    parser.add_argument("--split", default=None, metavar="NAME", help="split of a hub dataset to take questions from")
     parser.add_argument("--with-passage", default=None, metavar="TEXT", help="a passage that the question is about")
     parser.add_argument(
         "--end", choices=[end for end in get_args(End) if end != "gold"], default=None, help="end rule (default: the router's own)"

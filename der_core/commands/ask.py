@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from der_core.commands.record import stop_on_interrupt
 from der_core.commands.settings import ask_options, expert_specs, installed_files
-from der_core.commands.terminal import complain, figure, say
+from der_core.commands.terminal import ProgressBar, complain, figure, say
 from der_core.config import AskOptions, End, ExpertSpec
-from der_core.errors import ExpertError
+from der_core.errors import ExpertError, SettingsError
 from der_core.evaluation.experiment import usable_end
 from der_core.experts.locating import at_addresses, locate
 from der_core.experts.opening import check_experts, open_experts
 from der_core.experts.protocol import Expert
+from der_core.recording.questions import read_questions
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.live import Decision
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter, check_experts_match
+from der_core.work.answers import answer_all
 from der_core.work.routes import live_events
 
 HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /passage alone clears it, /quit ends."
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Answer one question, or as many as are typed."""
+    """Answer one question, all of a file, or as many as are typed."""
+    questions = read_file(arguments)
     trained = load_router(Path(arguments.load_router))
     end = arguments.end or usable_end(trained)
     with ExitStack() as stack:
@@ -38,7 +43,60 @@ def execute(arguments: argparse.Namespace) -> int:
         check_experts_match(trained, [expert.spec for expert in experts])
         if arguments.question:
             return answer(trained, experts, encoder, Question("typed", arguments.question, arguments.with_passage), end)
+        if questions:
+            return answer_file(questions, arguments, trained, experts, encoder, end)
         return converse(trained, experts, encoder, end)
+
+
+def read_file(arguments: argparse.Namespace) -> tuple[Question, ...]:
+    """Return the questions of --questions, what was read of them said; none without that option."""
+    if arguments.questions and not arguments.save:
+        raise SettingsError("--questions needs the file for the answers: name it with --save FILE.")
+    if arguments.save and not arguments.questions:
+        raise SettingsError("--save keeps the answers to --questions; name these too.")
+    if arguments.questions and arguments.with_passage:
+        raise SettingsError("--with-passage belongs to one --question; the passages of --questions stand in their file.")
+    if not arguments.questions:
+        return ()
+    file = read_questions(arguments.questions, split=arguments.split or "validation")
+    say(file.summary)
+    return file.questions
+
+
+def answer_file(
+    questions: Sequence[Question],
+    arguments: argparse.Namespace,
+    trained: TrainedRouter,
+    experts: Sequence[Expert],
+    encoder: TextEncoder,
+    end: End,
+) -> int:
+    """Answer every question into the file of --save; return 1 where some have no answer yet."""
+    fingerprint = hashlib.sha256(Path(arguments.load_router).read_bytes()).hexdigest()
+    bar = ProgressBar("answering")
+    with stop_on_interrupt() as stop:
+        done = answer_all(
+            questions,
+            trained,
+            experts,
+            encoder,
+            end,
+            Path(arguments.save),
+            fingerprint=fingerprint,
+            on_progress=lambda now, eta_s: bar.show(
+                now.n_answered + now.n_faults, now.n_total, eta_s, f"{now.n_faults} faults" if now.n_faults else ""
+            ),
+            stop=stop,
+        )
+    bar.close()
+    if done.complete:
+        say(f"All {done.n_total:,} questions have an answer in {arguments.save}.")
+        return 0
+    faults = f" {done.n_faults:,} got a fault instead, which stands in their lines." if done.n_faults else ""
+    complain(
+        f"{done.n_answered:,} of {done.n_total:,} questions have an answer in {arguments.save}.{faults} The same command asks the rest."
+    )
+    return 1
 
 
 def specs_for(trained: TrainedRouter, arguments: argparse.Namespace) -> list[ExpertSpec]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from der_core.config import End
 from der_core.evaluation.experiment import usable_end
 from der_core.experts.protocol import Expert
+from der_core.recording.table import by_previous_label
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.live import Decision, route_events
+from der_core.routing.stopping import confidence
+from der_core.routing.thresholds import centre
 from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
 
@@ -32,3 +36,13 @@ def route(question: Question, router: TrainedRouter, experts: Sequence[Expert], 
     *_, last = live_events(question, router, experts, encoder, end)
     assert isinstance(last, Route)
     return last
+
+
+def route_confidence(route: Route, router: TrainedRouter) -> float:
+    """Return the confidence of a route's last reply, as the end rule `confidence` sees it: 0 for an invalid one, nan where P(yes) is unknown."""
+    last = route.steps[-1]
+    if last.reply.p_yes is None:
+        return math.nan
+    place = [spec.name for spec in router.experts].index(last.expert)
+    border = by_previous_label(router.thresholds)[place, last.previous_label]
+    return float(confidence(centre(last.reply.p_yes, border), last.label))
