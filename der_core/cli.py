@@ -273,6 +273,9 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flips", action="store_true", help="also try what labels that come out differently do to the learned routers (takes some seconds)"
     )
+    parser.add_argument(
+        "--judge", action="store_true", help="also try what a simulated judge of answers, right at several rates, would make of them"
+    )
     parser.add_argument("--only-claims", action="store_true", help="print nothing but the table of the five claims, and write no report")
     parser.add_argument(
         "--save-runs", default="", metavar="FOLDER", help="keep each router with its report as a run there, named after its file"

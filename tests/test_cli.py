@@ -293,10 +293,15 @@ def test_what_flipped_labels_do_is_told_and_kept(server: OllamaServer, place: Pa
         store.put_flip_rate("default", FlipRate("weak-1b", 50, 1, {}))
         store.put_flip_rate("default", FlipRate("strong-3b", 50, 0, {}))
     options = ["evaluate", "--store", "r.sqlite", "--load-router", "router.zip", "--save-report", "report.json"]
-    assert main([*options, "--flips"]) == 0
-    assert "The interval of the lead contains 0 without any flip." in capsys.readouterr().out
+    assert main([*options, "--flips", "--judge"]) == 0
+    shown = capsys.readouterr().out
+    assert "The interval of the lead contains 0 without any flip." in shown
+    assert "a simulated judge as stop signal" in shown and "between cost and accuracy" in shown
     document = json.loads((place / "report.json").read_text(encoding="utf-8"))
     validate_report(document)
+    assert [point["rate"] for point in document["judge_effects"]["points"]] == [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
+    lead = document["cost_figures"]["accuracy_at_equal_cost"]["value"]
+    assert lead == pytest.approx(document["results"]["bar"]["lead_over_hull"]["value"])
     found = document["flip_effects"]
     assert [(point["rate"], point["measured"]) for point in found["points"]] == [
         (0.0, []),
@@ -312,6 +317,7 @@ def test_what_flipped_labels_do_is_told_and_kept(server: OllamaServer, place: Pa
     )
     assert main(options) == 0
     assert json.loads((place / "report.json").read_text(encoding="utf-8"))["flip_effects"] is None
+    assert json.loads((place / "report.json").read_text(encoding="utf-8"))["judge_effects"] is None
 
 
 def test_a_router_of_a_part_of_the_pool_is_compared_on_that_part(

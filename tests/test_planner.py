@@ -96,6 +96,15 @@ def test_the_estimate_is_as_often_right_as_it_says() -> None:
     assert (estimate[label == BAD] == 0).all()
 
 
+def test_a_label_that_nobody_heard_leaves_the_plan_whole() -> None:
+    """Nobody ever failed, so that no call was made after a failure and its cost is unknown: the better expert is asked all the same."""
+    gold = [YES, NO] * 40
+    source = source_of(make_table([[YES, g] for g in gold], gold=gold, seconds=[0.1, 0.1]))
+    source.costs[:, :, BAD] = np.nan
+    router = fit_planner(part(source), part(source, 1), part(source, 2).vectors, EPISODE, 0.01)
+    assert (rollout(router, source, REWARD).experts[:, 0] == 1).all()
+
+
 def test_equal_data_give_equal_plans_and_an_expert_that_never_varies_is_no_fault() -> None:
     source = source_of(make_table([[YES, YES]] * 30, gold=[YES] * 30))
     pair = Part(source, np.ones((30, 3), dtype=np.float32))

@@ -18,11 +18,14 @@ from der_core.commands.train import load_parts
 from der_core.config import DEPLOYABLE, CostMode, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.bar import in_points
-from der_core.evaluation.claims import Claim, claims_table
+from der_core.evaluation.claims import claims_table
 from der_core.evaluation.comparison import Comparison
-from der_core.evaluation.evidence import claims_of, flips_of, live_table, unseeded
+from der_core.evaluation.cost_figures import figures_table
+from der_core.evaluation.evidence import findings_of, live_table, unseeded
 from der_core.evaluation.experiment import Evaluation, Parts, evaluate, report
-from der_core.evaluation.flipping import FlipEffects, ends_in_words, flips_table
+from der_core.evaluation.findings import Findings
+from der_core.evaluation.flipping import ends_in_words, flips_table
+from der_core.evaluation.judge import judge_table, pays_in_words
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import RunStore
 from der_core.evaluation.seeds import Seeds
@@ -46,15 +49,19 @@ def execute(arguments: argparse.Namespace) -> int:
             evaluate_one(arguments, data[pool][1], router, encoder, Path(name).stem)
             for pool, (name, router) in zip(pools, routers, strict=True)
         ]
-        claims = claims_of(evaluations, live_table(store), shlex.join(without_addresses(command_words())))
-        flips = flips_of(evaluations, measured_flips(store, arguments.recording)) if arguments.flips else [None] * len(evaluations)
+        measured = measured_flips(store, arguments.recording) if arguments.flips else None
+        command = shlex.join(without_addresses(command_words()))
+        findings = findings_of(evaluations, live_table(store), command, measured=measured, judge=arguments.judge)
     if not arguments.only_claims:
-        for pool, (name, _), evaluation, tested, flipped in zip(pools, routers, evaluations, claims, flips, strict=True):
-            tell(arguments, data[pool][0], evaluation, tested, flipped, Path(name).stem)
+        for pool, (name, _), evaluation, found in zip(pools, routers, evaluations, findings, strict=True):
+            tell(arguments, data[pool][0], evaluation, found, Path(name).stem)
         if len(evaluations) > 1:
             say("\n== over the routers given ==\n" + spread(evaluations))
-    show_flips(evaluations, flips, markdown=arguments.markdown)
-    show_claims(evaluations, claims, markdown=arguments.markdown)
+    shown: list[Findings] = []
+    for evaluation, found in zip(evaluations, findings, strict=True):
+        if evaluation.router and found not in shown:
+            show_findings(found, setting_name(evaluation), only_claims=arguments.only_claims, markdown=arguments.markdown)
+            shown.append(found)
     return 0
 
 
@@ -63,23 +70,19 @@ def measured_flips(store: Store, recording: str) -> dict[str, float]:
     return {name: rate.n_flipped / rate.n_asked for name, rate in store.flip_rates(recording).items()}
 
 
-def show_flips(evaluations: Sequence[Evaluation], flips: Sequence[FlipEffects | None], *, markdown: bool) -> None:
-    """Print what flipped labels do, once for each setting."""
-    told: dict[int, str] = {}
-    for evaluation, effects in zip(evaluations, flips, strict=True):
-        if effects is not None and id(effects) not in told:
-            told[id(effects)] = f"{text_table(flips_table(effects), markdown=markdown)}\n{ends_in_words(effects)}"
-            say(f"\n== replies that flip: {setting_name(evaluation)}, {effects.router} ==\n{told[id(effects)]}")
+def show_findings(found: Findings, setting: str, *, only_claims: bool, markdown: bool) -> None:
+    """Print what the routers of one setting come to: the five claims last."""
 
+    def show(title: str, rows: Sequence[tuple[str, ...]], sentence: str = "") -> None:
+        say(f"\n== {title}: {setting} ==\n{text_table(rows, markdown=markdown)}" + (f"\n{sentence}" if sentence else ""))
 
-def show_claims(evaluations: Sequence[Evaluation], claims: Sequence[Sequence[Claim]], *, markdown: bool) -> None:
-    """Print the five claims, once for each setting that has a learned router."""
-    tables: dict[str, str] = {}
-    for evaluation, tested in zip(evaluations, claims, strict=True):
-        if evaluation.router:
-            tables.setdefault(text_table(claims_table(tested), markdown=markdown), setting_name(evaluation))
-    for table, name in tables.items():
-        say(f"\n== the five claims: {name} ==\n{table}")
+    if found.cost_figures and not only_claims:
+        show("between cost and accuracy", figures_table(found.cost_figures))
+    if found.flip_effects and not only_claims:
+        show("replies that flip", flips_table(found.flip_effects), ends_in_words(found.flip_effects))
+    if found.judge_effects and not only_claims:
+        show("a simulated judge as stop signal", judge_table(found.judge_effects), pays_in_words(found.judge_effects))
+    show("the five claims", claims_table(found.claims))
 
 
 def pool_of(arguments: argparse.Namespace, router: TrainedRouter | None) -> tuple[str, ...] | None:
@@ -103,12 +106,10 @@ def config_of(arguments: argparse.Namespace, router: TrainedRouter | None) -> Tr
     return priced_in(router.config if router else DEPLOYABLE, arguments.cost_mode)
 
 
-def tell(
-    arguments: argparse.Namespace, table: Table, evaluation: Evaluation, claims: Sequence[Claim], flips: FlipEffects | None, name: str
-) -> None:
+def tell(arguments: argparse.Namespace, table: Table, evaluation: Evaluation, findings: Findings, name: str) -> None:
     """Write the report, and the run called `name` if wanted, then show table, traces and headline."""
     config = config_of(arguments, evaluation.router)
-    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0), claims, flips)
+    document = report(evaluation, table, config, command_words(), now_utc(), max(arguments.show_der_qa, 0), findings)
     written = []
     try:
         if arguments.save_report:

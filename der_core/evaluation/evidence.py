@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from der_core.config import TrainConfig
 from der_core.errors import DerError
 from der_core.evaluation.claims import Claim, Evidence, five_claims, same_routes
-from der_core.evaluation.flipping import FlipEffects, Flipped, flip_effects
+from der_core.evaluation.cost_figures import cost_figures
+from der_core.evaluation.findings import Findings
+from der_core.evaluation.flipping import Flipped, flip_effects
+from der_core.evaluation.judge import judge_effects
 from der_core.evaluation.seeds import Seeds
 from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
 from der_core.routing.baselines.orders import single, single_name
 from der_core.routing.confidence import with_program_confidence
-from der_core.routing.trained import TrainedRouter, check_experts_match
+from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
 if TYPE_CHECKING:
     from der_core.evaluation.experiment import Evaluation
@@ -30,37 +33,55 @@ def unseeded(config: TrainConfig) -> TrainConfig:
     return replace(config, seed=0, episode=replace(config.episode, confidence=1.0))
 
 
-def claims_of(evaluations: Sequence[Evaluation], live: Table | None, command: str) -> list[tuple[Claim, ...]]:
-    """Return the five claims for each evaluation: those of its setting, from all given evaluations of that setting.
+def findings_of(
+    evaluations: Sequence[Evaluation],
+    live: Table | None,
+    command: str,
+    *,
+    measured: Mapping[str, float] | None = None,
+    judge: bool = False,
+) -> list[Findings]:
+    """Return for each evaluation what its setting comes to, from all given evaluations of that setting.
 
-    Evaluations of the same setting at other prices of cost (alpha) give the frontier of the claim about price.
+    Evaluations of the same setting at other prices of cost (alpha) give the frontier of the claim about price. Flips are tried
+    where flip rates are given (`measured`, by expert; it may be empty), a simulated judge with `judge`.
     """
-    found: dict[object, tuple[Claim, ...]] = {}
+    found: dict[object, Findings] = {}
     for evaluation in evaluations:
         setting = _setting(evaluation)
         if setting not in found:
-            found[setting] = five_claims(_evidence(evaluation, evaluations, live), command)
+            same = [one for one in evaluations if _setting(one) == setting]
+            claims = five_claims(_evidence(evaluation, evaluations, live), command)
+            found[setting] = _findings(same, claims, measured, judge=judge)
     return [found[_setting(evaluation)] for evaluation in evaluations]
 
 
-def flips_of(evaluations: Sequence[Evaluation], measured: Mapping[str, float]) -> list[FlipEffects | None]:
-    """Return for each evaluation what flipped labels do to its setting, from all given evaluations of it; None where nothing was learned."""
-    found: dict[object, FlipEffects] = {}
-    for evaluation in evaluations:
-        setting = _setting(evaluation)
-        if evaluation.agent is not None and setting not in found:
-            same = [one for one in evaluations if _setting(one) == setting]
-            seeds = Seeds(tuple(one.comparison for one in same))
-            found[setting] = flip_effects([_to_flip(one) for one in same], seeds, measured)
-    return [found.get(_setting(evaluation)) for evaluation in evaluations]
+def _findings(same: Sequence[Evaluation], claims: tuple[Claim, ...], measured: Mapping[str, float] | None, *, judge: bool) -> Findings:
+    learned, router = same[0].comparison.learned, same[0].router
+    if learned is None or router is None:
+        return Findings(claims)
+    seeds = Seeds(tuple(one.comparison for one in same))
+    tried = [_to_try(one) for one in same] if judge or measured is not None else []
+    return Findings(
+        claims=claims,
+        cost_figures=cost_figures(seeds, learned.name, router.config.ppo.discount),
+        flip_effects=None if measured is None else flip_effects([one.flipped for one in tried], seeds, measured),
+        judge_effects=judge_effects([(one.agent, one.flipped.source, one.flipped.reward) for one in tried], seeds) if judge else None,
+    )
 
 
-def _to_flip(evaluation: Evaluation) -> Flipped:
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    agent: AgentRouter
+    flipped: Flipped
+
+
+def _to_try(evaluation: Evaluation) -> _Tried:
     assert evaluation.agent is not None and evaluation.router is not None
     names = [spec.name for spec in evaluation.parts.test.experts]
     best = [single_name(name) for name in names].index(evaluation.comparison.reference.best_single)
     router = single(names, best, evaluation.agent.rules.episode)
-    return Flipped(evaluation.agent, router, evaluation.source, evaluation.router.config.reward)
+    return _Tried(evaluation.agent, Flipped(evaluation.agent, router, evaluation.source, evaluation.router.config.reward))
 
 
 def live_table(store: Store) -> Table | None:

@@ -15,10 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from der_core.config import SPLIT_SEED, CostMode, End, RewardConfig, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
-from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
-from der_core.evaluation.evidence import claims_of
-from der_core.evaluation.flipping import FlipEffects
+from der_core.evaluation.evidence import findings_of
+from der_core.evaluation.findings import Findings
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
 from der_core.experts.locating import without_addresses
@@ -280,11 +279,10 @@ def report(
     command: Sequence[str],
     created_utc: str,
     n_traces: int = N_TRACES,
-    claims: Sequence[Claim] | None = None,
-    flip_effects: FlipEffects | None = None,
+    findings: Findings | None = None,
 ) -> Json:
-    """Return the report of an evaluation; `table` is the recording that was cut, `claims` (None: from this one router) and, where they
-    were tried, the effects of flipped labels are told in it."""
+    """Return the report of an evaluation; `table` is the recording that was cut, `findings` (None: of this one router) are
+    told in it."""
     router = evaluation.router
     told = without_addresses(list(command))
     run = Evaluated(
@@ -300,8 +298,7 @@ def report(
         curves={router.config.seed: router.curves} if router else {},
         comparison=evaluation.comparison,
         traced=evaluation.traced,
-        claims=claims_of([evaluation], None, shlex.join(told))[0] if claims is None else claims,
-        flip_effects=flip_effects,
+        findings=findings or findings_of([evaluation], None, shlex.join(told))[0],
         training={router.config.seed: _training(router)} if router else {},
     )
     return build_report(run, n_traces)

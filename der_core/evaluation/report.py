@@ -22,9 +22,8 @@ from der_core import __version__
 from der_core.config import CostMode, ExpertSpec, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.bar import bar
-from der_core.evaluation.claims import Claim
 from der_core.evaluation.comparison import Comparison, Row
-from der_core.evaluation.flipping import FlipEffects
+from der_core.evaluation.findings import Findings
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.rollout import Rollout
@@ -66,8 +65,7 @@ class Evaluated:
     curves: Mapping[int, Sequence[CurvePoint]]
     comparison: Comparison
     traced: str
-    claims: Sequence[Claim] = ()
-    flip_effects: FlipEffects | None = None
+    findings: Findings = Findings()
     training: Mapping[int, Json] = field(default_factory=dict)
 
 
@@ -94,8 +92,7 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "results": _results(run.comparison),
         "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
         "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
-        "claims": [asdict(claim) for claim in run.claims],
-        "flip_effects": None if run.flip_effects is None else asdict(run.flip_effects),
+        **asdict(run.findings),
         "traces": _traces(run, n_traces),
     }
     plain = _plain(report)

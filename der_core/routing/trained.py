@@ -139,6 +139,10 @@ class AgentRouter:
         self.name = name or _readable_name(trained, episode.end)
         self.rules = RouteRules(episode)
 
+    def ending(self, end: End) -> AgentRouter:
+        """Return the same agent under another end rule."""
+        return AgentRouter(self._trained, self._vectors, end=end, name=self.name)
+
     @property
     def oracle(self) -> bool:
         """Whether its routes end on the gold answer."""

@@ -201,12 +201,20 @@ def fit_planner(training: Part, validation: Part, test_vectors: Vectors, episode
     projection = Projection.fit(training.vectors, COMPONENTS)
     parts = [_Samples.of(part.source, projection(part.vectors).astype(np.float64)) for part in (training, validation)]
     n = training.source.n_experts
-    costs = cost_weight * np.nanmean(training.source.costs, axis=0)
+    costs = cost_weight * _mean_costs(training.source.costs)
     fitted, judged = parts
     experts = tuple(_fit_expert(fitted.of_expert(expert), judged.of_expert(expert), costs[expert]) for expert in range(n))
     rules = RouteRules(replace(plain_episode(episode, episode.t_max), end="stop_action"))
     components = projection(test_vectors).astype(np.float64)
     return Planner(name="planner", family="planner", rules=rules, detail="logistic estimates", experts=experts, components=components)
+
+
+def _mean_costs(costs: Floats) -> Floats:
+    """Mean cost of each expert after each label [N, 4]; that of a first call where no route heard that label before."""
+    known = ~np.isnan(costs)
+    sums, counts = np.where(known, costs, 0.0).sum(axis=0), known.sum(axis=0)
+    means = sums / np.maximum(counts, 1)
+    return np.asarray(np.where(counts > 0, means, means[:, Label.NONE, None]))
 
 
 @dataclass(frozen=True, eq=False)
