@@ -200,3 +200,22 @@ def test_a_report_with_words_for_figures_is_refused(trained: dict[str, Any]) -> 
     trained["results"]["deployable"][0]["accuracy"] = "<b>high</b>"
     with pytest.raises(ReportError):
         html_report(trained, "x")
+
+
+def test_claims_and_bar_are_told(baselines: dict[str, Any]) -> None:
+    gap = {"value": 0.1, "low": -0.05, "high": 0.2}
+    told = {
+        "router": "DER",
+        "cost": 2.0,
+        "difference": gap,
+        "best_single": "small once",
+        "best_single_cost": 1.0,
+        "difference_hindsight": gap,
+    }
+    told |= {"hindsight_single": "large once", "lead_over_hull": gap, "dearest_asked": "large once", "dearest_asked_cost": 3.0}
+    page = Page(html_report({**baselines, "results": {**baselines["results"], "bar": told}}, "run"))
+    assert "+10.0 points (-5.0 to +20.0) from small once" in page.text
+    assert "large once, costs 3.00" in page.text
+    assert page.text.count("not computed: there is no learned router") == 5
+    without = {key: value for key, value in baselines.items() if key != "claims"}
+    assert "Five claims" not in Page(html_report(without, "run")).text

@@ -13,11 +13,12 @@ from trained_routers import QUICK_DEPLOYABLE
 
 from der_core.config import DEPLOYABLE
 from der_core.errors import ReportError
+from der_core.evaluation.claims import Claim, Part
 from der_core.evaluation.experiment import Evaluation, choose_splits, cut, evaluate, report
 from der_core.evaluation.frontier import INTERVAL_SEED, frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
 from der_core.evaluation.report import Json
-from der_core.evaluation.reported import reported_comparison, reported_flips, reported_intervals
+from der_core.evaluation.reported import reported_claims, reported_comparison, reported_flips, reported_intervals
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,16 @@ def evaluation() -> Evaluation:
 def written(evaluation: Evaluation) -> Json:
     document = report(evaluation, evaluation.parts.test, QUICK_DEPLOYABLE, [], "2025-01-01T00:00:00+00:00")
     return json.loads(json.dumps(document))
+
+
+def test_claims_read_back_as_they_were_told(written: Json) -> None:
+    part = Part("against all", 0.1, -0.1, 0.3, 40)
+    claim = Claim("it pays", False, part.value, part.low, part.high, part.n, "python -m der_core evaluate", (part,), "too few questions")
+    assert reported_claims({**written, "claims": json.loads(json.dumps([asdict(claim)]))}) == (claim,)
+    assert [told.reason for told in reported_claims(written)] == ["not computed: there is no learned router"] * 5
+    assert reported_claims({key: value for key, value in written.items() if key != "claims"}) == ()
+    with pytest.raises(ReportError, match="claims of this report"):
+        reported_claims({**written, "claims": [{"name": "dynamic"}]})
 
 
 def test_every_row_and_figure_is_read_back(evaluation: Evaluation, written: Json) -> None:

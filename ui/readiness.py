@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from der_core.config import ExpertSpec
 from der_core.errors import DerError
+from der_core.evaluation.claims import claims_table
+from der_core.evaluation.report import Json
+from der_core.evaluation.reported import reported_claims
 from der_core.evaluation.runs import Run
 from der_core.experts.backends import models_are_files
 from der_core.experts.weights import weights_known_at
@@ -90,7 +94,32 @@ def draw_result(run: Run | None) -> None:
         best = best_single_row(report)
         if best is not None:
             draw_row(best, "Best single expert", best["name"])
+    _draw_claims(report)
     st.page_link("pages/compare.py", label="Compare with every baseline", icon=":material/scatter_plot:", query_params={"run": run.id})
+
+
+def _draw_claims(report: Json) -> None:
+    """Draw what came of the five claims about DER, where the report tells them."""
+    try:
+        claims = reported_claims(report)
+    except DerError as error:
+        notice(error)
+        return
+    if not claims:
+        return
+    holding = sum(claim.holds for claim in claims)
+    with st.expander(
+        f"Five claims about DER, tested: {holding} of {len(claims)} hold here", icon=":material/fact_check:", key="overview_claims"
+    ):
+        head, *rows = claims_table(claims)
+        st.dataframe(
+            pd.DataFrame(rows, columns=[title.capitalize() for title in head]),
+            hide_index=True,
+            width="stretch",
+            key="overview_claims_table",
+            alt="The five claims: whether each holds, its figure with a 95 % interval, and why",
+        )
+        st.caption("Intervals over questions and seeds; of several comparisons the weakest decides. The report names the command.")
 
 
 def _experts_of(ref: RecordingRef | None) -> Sequence[ExpertSpec]:

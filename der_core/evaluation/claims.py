@@ -20,6 +20,7 @@ from der_core.recording.table import Table
 from der_core.records import N_LABELS, Label
 from der_core.routing.process import Floats
 
+NOT_COMPUTED = "not computed"
 SAME_ROUTES = 0.95
 """Share of live routes that have to be the replayed ones."""
 
@@ -179,7 +180,7 @@ def _tested(name: str, test: Callable[[Evidence], Claim], evidence: Evidence | s
             raise NotComputed(evidence)
         found = test(evidence)
     except NotComputed as why:
-        return Claim(name, False, math.nan, math.nan, math.nan, 0, command, reason=f"not computed: {why}")
+        return Claim(name, False, math.nan, math.nan, math.nan, 0, command, reason=f"{NOT_COMPUTED}: {why}")
     return Claim(name, found.holds, found.value, found.low, found.high, found.n, command, found.parts, found.reason, found.details)
 
 
@@ -257,7 +258,7 @@ def _why(claim: Claim) -> str:
 
 
 def _verdict(claim: Claim) -> str:
-    return "yes" if claim.holds else "not computed" if math.isnan(claim.value) else "no"
+    return "yes" if claim.holds else "not computed" if claim.reason.startswith(NOT_COMPUTED) else "no"
 
 
 def _bounds(claim: Claim) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from der_core.errors import ReportError
 from der_core.evaluation.bar import bar_sentence
-from der_core.evaluation.reported import reported_bar
+from der_core.evaluation.claims import claims_table
+from der_core.evaluation.reported import reported_bar, reported_claims
 from der_core.evaluation.tables import DEPLOYABLE_TITLE, NO_DATA, ORACLE_TITLE
 
 Json = Mapping[str, Any]  # Any: a JSON object
@@ -85,6 +86,11 @@ def _sections(report: Json, name: str) -> Iterable[str]:
         if results[key]:
             yield _results(title, results[key], results["cost_mode"])
     yield _legend(results)
+    claims = reported_claims(report)
+    if claims:
+        head, *rows = claims_table(claims)
+        yield "<h2>Five claims about DER, tested</h2>"
+        yield _table("", head, rows)
     yield "<h2>Learning curves</h2>"
     yield from _curves(report["curves"])
     for seed, training in report.get("training", {}).items():

@@ -10,6 +10,7 @@ from typing import Any
 from der_core.config import CostMode
 from der_core.errors import ReportError
 from der_core.evaluation.bar import Bar
+from der_core.evaluation.claims import Claim, Part
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import FrontierIntervals
 from der_core.evaluation.metrics import Flips, StopStats
@@ -30,6 +31,20 @@ def reported_comparison(report: Json) -> Comparison:
         raise ReportError(
             f"The rows of this report cannot be read ({type(error).__name__}: {error}); delete the run and train again."
         ) from error
+
+
+def reported_claims(report: Mapping[str, Any]) -> tuple[Claim, ...]:  # Any: JSON values
+    """Return the five claims as a report tells them; empty for a report of an earlier version, ReportError for one that is damaged."""
+    try:
+        return tuple(_claim(_known(told)) for told in report.get("claims", ()))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ReportError(f"The claims of this report cannot be read ({error}); delete the run and train again.") from error
+
+
+def _claim(told: Mapping[str, Any]) -> Claim:  # Any: JSON values
+    figures: dict[str, Any] = {name: value for name, value in told.items() if name not in ("parts", "details")}
+    parts, details = (tuple(Part(**_known(part)) for part in told[name]) for name in ("parts", "details"))
+    return Claim(**figures, parts=parts, details=details)
 
 
 def reported_flips(report: Json) -> tuple[Flips, ...]:

@@ -84,6 +84,14 @@ class TestStates:
         assert f"95 % interval {100 * row['low']:.1f} % to {100 * row['high']:.1f} %" in words(app)
         assert "deployable" in words(app)
 
+    def test_the_five_claims_are_told_with_what_came_of_them(self, trained_home: Home) -> None:
+        app = opened()
+        claims = run_report(trained_home.run_id)["claims"]
+        (shown,) = [table.value for table in app.dataframe]
+        assert shown["Claim"].tolist() == [claim["name"] for claim in claims]
+        assert [verdict == "yes" for verdict in shown["Holds"]] == [claim["holds"] for claim in claims]
+        assert shown["Holds"].tolist()[-1] == "not computed"
+
     def test_links_carry_the_run(self, trained_home: Home) -> None:
         found = links(opened())
         assert found["Compare with every baseline"] == {"run": [trained_home.run_id]}
