@@ -1,13 +1,16 @@
 """Replies of style program: what is taken for the program, and how its output is read."""
 
+from dataclasses import replace
+
 import pytest
 
+from der_core.commands.ask import show_event
 from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
 from der_core.experts.finishing import finish_reply
 from der_core.experts.parsing import CUT_PROGRAM, TokenChoice
 from der_core.experts.program import NEITHER, NO_PROGRAM, SILENT, failure_of, find_program, read_printed, run_program
-from der_core.records import Label, Reply
+from der_core.records import Label, Reply, Step
 
 FENCED = '```python\nprint("yes" if 12 % 5 == 2 else "no")\n```'
 
@@ -208,3 +211,25 @@ def test_failures_are_grouped_by_what_went_wrong(text, finish, group):
 
 def test_a_reason_that_nobody_knows_is_a_group_of_its_own():
     assert failure_of("something else, in words") == "another reason"
+
+
+def test_ask_prints_the_program_and_what_came_of_it(capsys):
+    fitted = replace(finish_reply(raw(fenced("x = 3\nprint('no')")), "program"), p_yes=0.2)
+    failed = finish_reply(raw(fenced("print(Zinnia)")), "program")
+    for reply in (fitted, failed):
+        show_event(Step("small@program", Label.NONE, "", reply, reply.label, 1.0, 0.5, float("nan")), [])
+    assert capsys.readouterr().out.splitlines()[:8] == [
+        "    small@program writes a program:",
+        "    | x = 3",
+        "    | print('no')",
+        f"    printed: no → no, P(yes) 0.20 (fitted confidence), {fitted.wall_s:.2f} s, cost 1.00",
+        "    small@program writes a program:",
+        "    | print(Zinnia)",
+        f"    program failed: NameError: name 'Zinnia' is not defined → invalid, {failed.wall_s:.2f} s, cost 1.00",
+    ]
+
+
+def test_ask_says_why_a_text_is_no_answer(capsys):
+    reply = finish_reply(raw("I cannot tell."), "direct")
+    show_event(Step("small", Label.NONE, "", reply, reply.label, 1.0, 0.5, float("nan")), [])
+    assert f"'I cannot tell.': invalid, 0.30 s, cost 1.00 ({reply.reason})" in capsys.readouterr().out

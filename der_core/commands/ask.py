@@ -16,6 +16,7 @@ from der_core.errors import ExpertError, SettingsError
 from der_core.evaluation.experiment import usable_end
 from der_core.experts.locating import at_addresses, locate
 from der_core.experts.opening import check_experts, open_experts
+from der_core.experts.program import program_of, told_run
 from der_core.experts.protocol import Expert
 from der_core.recording.questions import read_questions
 from der_core.recording.store import Store
@@ -157,9 +158,25 @@ def show_event(event: Decision | Step | Route, actions: Sequence[str]) -> None:
         if event.prompt:
             say("\n".join(f"    | {line}" for line in event.prompt.splitlines()))
     elif isinstance(event, Step):
-        p_yes = "" if event.reply.p_yes is None else f", P(yes) {event.reply.p_yes:.2f}"
-        say(
-            f"    {event.expert} replies {event.reply.text.strip()!r}: {event.label.word}{p_yes}, {figure(event.reply.wall_s)} s, cost {figure(event.cost)}"
-        )
+        say(_told_step(event))
     else:
         say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {figure(event.cost)}, because {event.stop_reason}")
+
+
+def _told_step(step: Step) -> str:
+    """What an expert replied: a program with what it printed or why it failed, any other text in one line, with why it is no answer."""
+    reply = step.reply
+    p_yes = "" if reply.p_yes is None else f", P(yes) {reply.p_yes:.2f}{' (fitted confidence)' if reply.interpreter else ''}"
+    price = f"{step.label.word}{p_yes}, {figure(reply.wall_s)} s, cost {figure(step.cost)}"
+    program = program_of(reply) if reply.interpreter else ""
+    if reply.interpreter:
+        lines = (program or reply.text).strip().splitlines()
+        return "\n".join(
+            [
+                f"    {step.expert} writes a program:",
+                *(f"    | {line}" for line in lines),
+                f"    {' '.join(told_run(reply).split())} → {price}",
+            ]
+        )
+    why = f" ({reply.reason})" if reply.reason else ""
+    return f"    {step.expert} replies {reply.text.strip()!r}: {price}{why}"
