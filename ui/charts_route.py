@@ -93,7 +93,9 @@ def _came_of_it(reply: Reply) -> dict[str, object]:
 
 def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out what none of the replies has."""
-    return frame.drop(columns=[name for name in (PRINTED, WHY) if name in frame and not frame[name].fillna("").any()])
+    return frame.drop(
+        columns=[name for name in (PRINTED, WHY) if name in frame and not any(isinstance(said, str) and said for said in frame[name])]
+    )
 
 
 def _row(experts: Sequence[str], decision: Decision, step: Step | None) -> dict[str, object]:

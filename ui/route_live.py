@@ -13,10 +13,12 @@ from typing import TypeVar
 import streamlit as st
 
 from der_core.config import AskOptions, End, ExpertSpec
+from der_core.errors import JobBusy, ModelMissing
 from der_core.evaluation.single_route import FirstReply, first_replies
+from der_core.experts.backends import models_are_files
 from der_core.experts.locating import locate
 from der_core.experts.opening import open_experts
-from der_core.experts.protocol import Expert
+from der_core.experts.protocol import Expert, Warmable
 from der_core.jobs import JobHandle
 from der_core.records import Question, Route, Step
 from der_core.routing.baselines import single_name
@@ -26,9 +28,9 @@ from ui.expert_choice import gguf_files
 from ui.home import allow_remote, states_folder
 from ui.loaders import live_encoder, own_experts, run_experts, run_report, run_router
 from ui.route_view import Event
-from ui.work import board
+from ui.work import board, latest
 
-ROUTE, FIRST_REPLIES = "route", "first replies"
+ROUTE, FIRST_REPLIES, WARMING = "route", "first replies", "warming"
 _POLL_S = 0.1
 _CONNECT_S, _READ_S = 3.0, 120.0
 T = TypeVar("T")
@@ -41,6 +43,13 @@ class Asked:
     run_id: str
     question: Question
     end: End
+
+
+@dataclass(frozen=True)
+class Warming:
+    """The experts that are warmed: the first record of a job."""
+
+    experts: tuple[ExpertSpec, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +69,7 @@ def start_route(asked: Asked, owner: str) -> str:
 
     def work(job: JobHandle) -> Route | None:
         job.report(0.0, None, "Opening the experts", asked)
+        _wait_until_warm(job)
         event: Event | None = None
         for event in _until_stopped(_events(asked, router, job), job.stop):
             steps = event.step if not isinstance(event, Step | Route) else 0
@@ -80,10 +90,53 @@ def start_first_replies(asked: Asked, owner: str) -> str:
 
     def work(job: JobHandle) -> None:
         job.report(0.0, _known(left_s[0]), "Opening the experts", asked)
+        _wait_until_warm(job)
         for place, reply in enumerate(_until_stopped(_first_replies(asked, router), job.stop), start=1):
             job.report(place / len(router.experts), _known(left_s[place]), f"{reply.expert} has answered", reply)
 
     return board().start(FIRST_REPLIES, f"Asking every expert “{asked.question.text[:60]}”", work, owner)
+
+
+def start_warming(experts: tuple[ExpertSpec, ...], owner: str) -> None:
+    """Load the models of experts that run inside this program, in the background, with the fixed beginnings of their prompts.
+
+    Nothing happens where these experts were the last that were warmed, where a file is missing, or while others are warmed or
+    questions are under way: opening other experts would close those. The job's history begins with Warming.
+    """
+    if not any(models_are_files(spec) for spec in experts):
+        return
+    jobs = [latest(kind) for kind in (ROUTE, FIRST_REPLIES, WARMING)]
+    last = jobs[-1]
+    if any(job is not None and job.state.active for job in jobs) or (last is not None and last.history[:1] == (Warming(experts),)):
+        return
+    try:
+        places = located(experts)
+    except ModelMissing:  # the page says which, and what to do
+        return
+
+    def work(job: JobHandle) -> float:
+        job.report(0.0, None, "Opening the experts", Warming(experts))
+        cold = [expert for expert in _held_open(places, allow_remote()).experts if isinstance(expert, Warmable)]
+        seconds = 0.0
+        for place, expert in enumerate(cold):
+            if job.stop.is_set():
+                break
+            job.report(place / len(cold), None, f"Loading {expert.spec.name} and reading the beginning of its prompts")
+            seconds += expert.warm()
+        return seconds
+
+    try:
+        board().start(WARMING, "Loading the experts", work, owner)
+    except JobBusy:  # another tab was quicker
+        return
+
+
+def _wait_until_warm(job: JobHandle) -> None:
+    """Let a warming that is under way end first: seconds of loading are none of the first answer's own."""
+    warming = latest(WARMING)
+    while warming is not None and warming.state.active and not job.stop.wait(_POLL_S):
+        job.report(0.0, None, warming.report.text)
+        warming = latest(WARMING)
 
 
 def usual_seconds(run_id: str) -> dict[str, float]:
@@ -134,7 +187,7 @@ def _words(event: Event) -> str:
         return "The route has ended"
     if isinstance(event, Step):
         return "The router chooses"
-    return f"Asking {event.expert}; its first question includes loading the model" if event.expert else "The router stops"
+    return f"Asking {event.expert}; a model that is not loaded yet is loaded first" if event.expert else "The router stops"
 
 
 def _until_stopped(results: Iterator[T], stop: threading.Event) -> Iterator[T]:

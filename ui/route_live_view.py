@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from der_core.config import End
+from der_core.config import End, ExpertSpec
 from der_core.errors import JobBusy
 from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.runs import Run
@@ -21,7 +21,7 @@ from ui.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.loaders import run_router
 from ui.parts import duration, notice, plain, plain_sentence
 from ui.route_after import draw_first_replies
-from ui.route_live import FIRST_REPLIES, ROUTE, Asked, start_first_replies, start_route
+from ui.route_live import FIRST_REPLIES, ROUTE, WARMING, Asked, Warming, start_first_replies, start_route, start_warming
 from ui.route_readiness import draw_readiness
 from ui.route_view import Scene, draw_question, draw_route
 from ui.work import board, latest, this_tab
@@ -67,10 +67,13 @@ def draw_live(run: Run) -> None:
     if asked is not None:
         _start(lambda: start_route(asked, this_tab()))
     readiness = st.container()
+    start_warming(router.experts, this_tab())
     job = latest(ROUTE)
     first = latest(FIRST_REPLIES)
     active = any(one is not None and one.state.active for one in (job, first))
-    st.fragment(_draw_job, run_every=REFRESH_S if active else None)(run, active)
+    warming = latest(WARMING)
+    is_polling = active or (warming is not None and warming.state.active)
+    st.fragment(_draw_job, run_every=REFRESH_S if is_polling else None)(run, is_polling)
     # Last, because servers are asked: all else stands on the page by then.
     if not active:
         with readiness:
@@ -138,9 +141,10 @@ def _start(start: Callable[[], str]) -> None:
 
 
 def _draw_job(run: Run, was_active: bool) -> None:
-    job, first = latest(ROUTE), latest(FIRST_REPLIES)
-    if was_active and not any(one is not None and one.state.active for one in (job, first)):
+    job, first, warming = latest(ROUTE), latest(FIRST_REPLIES), latest(WARMING)
+    if was_active and not any(one is not None and one.state.active for one in (job, first, warming)):
         st.rerun()  # the whole page: the polling ends
+    _draw_warming(warming, run_router(run.id).experts)
     asked = _asked(job)
     if job is None or asked is None:
         st.caption("The route appears here step by step: what the router sees, whom it asks, what comes back, and why it ends.")
@@ -148,6 +152,18 @@ def _draw_job(run: Run, was_active: bool) -> None:
         st.info(plain(f"The last question was routed with another run, {asked.run_id}."), icon=":material/info:")
     else:
         _draw_asked(job, asked)
+
+
+def _draw_warming(job: JobSnapshot | None, experts: tuple[ExpertSpec, ...]) -> None:
+    """Draw how far the loading of these experts is, how long it took, or why it failed."""
+    if job is None or job.history[:1] != (Warming(experts),):
+        return
+    if job.state.active:
+        st.markdown(f":material/hourglass_top: {plain(job.report.text)} · {duration(job.elapsed_s)}")
+    elif job.state is JobState.DONE:
+        st.caption(f"The models are loaded; that took {duration(job.result)}, which no answer's time includes.")
+    elif job.state is JobState.FAILED:
+        st.warning(plain_sentence(job.message), icon=":material/power_off:")
 
 
 def _draw_asked(job: JobSnapshot, asked: Asked) -> None:

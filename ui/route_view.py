@@ -28,6 +28,7 @@ Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
 
 _CARD_WIDTH = 120
+_LOADING_TOLD_S = 0.005
 _Colour = Literal["blue", "orange", "gray", "violet"]
 _LABEL_COLOURS: dict[Label, _Colour] = {Label.YES: "blue", Label.NO: "orange", Label.INVALID: "gray", Label.NONE: "gray"}
 _KINDS: dict[Kind, tuple[str, _Colour]] = {"live": (":material/sensors:", "violet"), "replay": (":material/history:", "gray")}
@@ -187,7 +188,10 @@ def _draw_reply(scene: Scene, step: Step) -> None:
     draw_reply(step.reply, style)
     tokens = f"{count(step.reply.prompt_tokens)} + {count(step.reply.generated_tokens)} tokens"
     st.markdown(f"**{duration(step.seconds)}** · cost **{number(step.cost)}**")
-    st.caption(f"{tokens}; {duration(step.reply.wall_s)} passed{' when it was recorded' if scene.kind == 'replay' else ''}.")
+    load_s = step.reply.load_s if step.reply.load_s > 0 else 0.0  # nan where nobody knows
+    loading = f", after {duration(load_s)} of loading the model" if load_s >= _LOADING_TOLD_S else ""
+    passed = f"{duration(step.reply.wall_s - load_s)} passed{loading}"
+    st.caption(f"{tokens}; {passed}{' when it was recorded' if scene.kind == 'replay' else ''}.")
 
 
 def _border(scene: Scene, step: Step) -> str:

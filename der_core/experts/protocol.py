@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from der_core.config import AskOptions, ExpertSpec
 from der_core.records import Label, Question, Reply
@@ -67,6 +67,14 @@ class Expert(Protocol):
 
     def close(self) -> None:
         """Give back connections and memory; asking afterwards is an error."""
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """An expert that can be made ready before its first question."""
+
+    def warm(self) -> float:
+        """Load what it needs, so that the first question waits for nothing; return the seconds."""
 
 
 @dataclass(frozen=True)
