@@ -222,7 +222,12 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def _experts(parser: argparse.ArgumentParser) -> None:
-    _add_experts(parser)
+    _add_experts(parser, default=())
+    parser.add_argument(
+        "--write",
+        metavar="FILE",
+        help="write an experts file (.toml) of the models that the servers at --host, or at the usual addresses, have",
+    )
 
 
 def _record(parser: argparse.ArgumentParser) -> None:

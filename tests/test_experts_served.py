@@ -12,6 +12,7 @@ from openai_listener import OpenAIListener
 from test_cli import HashEncoder
 
 from der_core.cli import main
+from der_core.experts.experts_file import read_experts_file
 from der_core.recording.store import Store
 
 Chat = Sequence[dict[str, str]]
@@ -174,3 +175,32 @@ def test_a_key_that_is_not_there_is_told_before_anything_is_asked(servers, place
     assert main([*RUN, *SMALL]) == 2
     told = capsys.readouterr()
     assert "wants another key" in told.err and "wrong" not in told.err.replace("wrongly", "")
+
+
+def test_a_file_of_what_servers_have_is_written_and_read(servers, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        OpenAIListener(["alpha", "text-embedder"]) as one,
+        OllamaServer(lambda messages: "no", ["gamma:1b"]) as ollama,
+        OpenAIListener(["alpha"]) as two,
+    ):
+        assert main(["experts", "--write", "found.toml", "--host", one.url, ollama.url, two.url]) == 0
+        told = capsys.readouterr()
+        assert told.out == "Wrote found.toml: 3 experts (alpha, gamma-1b, alpha-2). Take out those that you do not want.\n"
+        assert "text-embedder is left out. An embedding model" in told.err
+        specs = read_experts_file(place / "found.toml")
+        assert [(spec.name, spec.backend, spec.model, spec.host) for spec in specs] == [
+            ("alpha", "openai", "alpha", one.url),
+            ("gamma-1b", "ollama", "gamma:1b", ollama.url),
+            ("alpha-2", "openai", "alpha", two.url),
+        ]
+        assert main(["experts", "--experts", "found.toml"]) == 0
+
+
+def test_nothing_is_written_over_or_out_of_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "pool.toml").write_text("# mine", encoding="utf-8")
+    assert main(["experts", "--write", "pool.toml"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["experts", "--write", "new.toml", "--host", "http://127.0.0.1:9", "--ollama-retries", "0"]) == 2
+    assert "No server with a model that answers questions was found" in capsys.readouterr().err
+    assert main(["experts", "--write", "new.toml", "--experts", "m"]) == 2
+    assert not (place / "new.toml").exists() and (place / "pool.toml").read_text(encoding="utf-8") == "# mine"
