@@ -407,3 +407,24 @@ def test_stop_sequences_stand_where_a_question_of_the_models_own_begins():
     for style in ("direct", "examples", "reason"):
         assert stop_sequences(style) == ("\nQuestion:", "\nPassage:")
         assert read_label("Answer: yes" + stop_sequences(style)[0] + " Is it?\nAnswer: no", style) is Label.YES
+
+
+def held_reply(*, said_first: dict[str, float], after_the_quote: dict[str, float]) -> float | None:
+    """P(yes) of `"yes"`, where the server held the model to it, by what was likely before the quote and after it."""
+    places = (('"', said_first), ("yes", after_the_quote), ('"', {'"': 0.9}))
+    tokens = [TokenChoice(token, tuple((word, math.log(p)) for word, p in likely.items())) for token, likely in places]
+    return read_reply('"yes"', "reason", tokens).p_yes
+
+
+def test_what_a_held_model_would_have_said_counts_only_where_it_would_have_said_yes_or_no() -> None:
+    elsewhere = {"json": 0.9}
+    assert held_reply(said_first={"Yes": 0.6, "No": 0.2}, after_the_quote=elsewhere) == pytest.approx(0.75)
+    assert held_reply(said_first={"Water": 0.7, "Reason": 0.2, "yes": 1e-6}, after_the_quote=elsewhere) is None
+    assert held_reply(said_first={"Water": 0.7}, after_the_quote={"yes": 0.3, "no": 0.1}) == pytest.approx(0.75)
+
+
+def test_a_held_reply_behind_a_fence_that_the_text_lacks_has_no_p_yes() -> None:
+    """As llama-server was seen to send it: the tokens are not those of the text."""
+    tokens = [TokenChoice(token, (("Yes", -0.5), ("No", -1.0))) for token in ("```", "json", "\n", '"', "yes", '"', "\n", "```")]
+    reading = read_reply('"yes"', "direct", tokens)
+    assert (reading.label, reading.p_yes, reading.alternatives) == (Label.YES, None, ())

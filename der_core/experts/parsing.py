@@ -44,6 +44,8 @@ CUT_PROGRAM = "cut before the program ended"
 """Why a program that the tokens ran out on is not run."""
 _CUT_REASONS = frozenset({_THOUGHT_ATE_ALL, _THOUGHT_OPEN, _CUT_THINKING, _CUT_EMPTY, _ENDED_THINKING, _CUT_BEFORE, CUT_PROGRAM})
 _NOT_RUN = "the program was not run"
+_LEAST_MASS = 0.1
+"""A place that was likely to say something else, with more than 1 minus this, tells nothing of yes and no."""
 
 _PLAIN_WORDS = (frozenset({"yes"}), frozenset({"no"}))
 _TRUTH_WORDS = (frozenset({"yes", "true"}), frozenset({"no", "false"}))
@@ -173,8 +175,9 @@ def _with_tokens(
     p_yes = p_yes_at(tokens[place], *words) if place is not None else None
     opens = answer.word and not any(map(str.isalnum, text[start : answer.place]))
     if p_yes is None and opens and first is not None and first != place:
-        # A server that is held to a quoted word chooses between yes and no after the quote, in pieces at times.
-        p_yes = p_yes_at(tokens[first], *words)
+        # A server that is held to a quoted word chooses between yes and no after the quote, in pieces at times. What
+        # the model would have said by itself stands at the quote; where that is a reason, it says nothing of yes or no.
+        p_yes = p_yes_at(tokens[first], *words, least_mass=_LEAST_MASS)
         place = first if p_yes is not None else place
     return replace(
         reading,

@@ -57,9 +57,10 @@ def place_of(spans: Sequence[Span], text: str, character: int) -> int | None:
     return next((place for place, (start, end) in enumerate(spans) if start <= at < end), None)
 
 
-def p_yes_at(choice: TokenChoice, yes_words: frozenset[str], no_words: frozenset[str]) -> float | None:
+def p_yes_at(choice: TokenChoice, yes_words: frozenset[str], no_words: frozenset[str], least_mass: float = 0.0) -> float | None:
     """Probability of yes against no at one place, in [0, 1]; None where neither is likely or a figure cannot be.
 
+    Both together must have more than `least_mass`.
     The masses of all spellings (case, leading space, punctuation) are added up. None as well where the token that was
     chosen is a piece of a word whose whole is not among the likely tokens: the mass of the word is then unknown.
     """
@@ -70,7 +71,7 @@ def p_yes_at(choice: TokenChoice, yes_words: frozenset[str], no_words: frozenset
     for words, mass in ((yes_words, yes), (no_words, no)):
         if mass == 0 and chosen and any(word != chosen and word.startswith(chosen) for word in words):
             return None
-    return yes / (yes + no) if yes + no > 0 else None
+    return yes / (yes + no) if yes + no > least_mass else None
 
 
 def _mass(top: Iterable[tuple[str, float]], words: frozenset[str]) -> float:
