@@ -83,6 +83,17 @@ def test_evaluate_takes_a_mode_that_the_recording_has_and_says_so(place: Path, c
     assert NOTE in html_report(document, "mute")
 
 
+def test_a_p_yes_that_nobody_knows_is_no_half(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silent = ScriptedExpert(make_spec("silent"), lambda question, previous: (question.gold or Label.NO, None))
+    with Store.open(place / "s.sqlite") as store:
+        record(store, "default", make_questions(40), {"silent": [silent]})
+    assert main(["evaluate", "--store", "s.sqlite", "--save-report", "report.json", "--show-der-qa", "2"]) == 0
+    assert "P(yes)" not in capsys.readouterr().out
+    document = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    validate_report(document)
+    assert {step["p_yes"] for trace in document["traces"]["questions"] for step in trace["steps"]} == {None}
+
+
 def test_evaluate_in_a_mode_of_ones_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--store", "r.sqlite", "--save-report", "", "--cost-mode", "wall"]) == 0
     assert "cost is wall, per question" in (shown := capsys.readouterr().out)

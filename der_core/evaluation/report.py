@@ -197,17 +197,21 @@ def _trace(rollout: Rollout, table: Table, names: Sequence[str], i: int) -> Json
         "answer": Label(int(rollout.answers[i])).word,
         "correct": rollout.correct[i],
         "stop_reason": StopReason(int(rollout.reasons[i])).words,
-        "steps": [_step(rollout, names, i, t) for t in range(calls)],
+        "steps": [_step(rollout, table, names, i, t) for t in range(calls)],
         "stop_probabilities": _probabilities(rollout, i, calls) if stopped else [],
     }
 
 
-def _step(rollout: Rollout, names: Sequence[str], i: int, t: int) -> Json:
+def _step(rollout: Rollout, table: Table, names: Sequence[str], i: int, t: int) -> Json:
+    asked = (rollout.rows[i], rollout.experts[i, t], rollout.shown[i, t])
+    seen = float(rollout.p_yes[i, t])
+    # The router sees one half where nobody knows P(yes); readers are told that nobody does.
+    is_known = seen != 0.5 or math.isfinite(table.p_yes[asked])
     return {
         "expert": names[rollout.experts[i, t]],
         "previous_label": Label(int(rollout.shown[i, t])).word,
         "label": Label(int(rollout.labels[i, t])).word,
-        "p_yes": rollout.p_yes[i, t],
+        "p_yes": seen if is_known else None,
         "seconds": rollout.seconds[i, t],
         "cost": rollout.costs[i, t],
         "reward": rollout.rewards[i, t],

@@ -373,7 +373,8 @@ class _Run:
         begin = f"Recording {self.recording!r} is complete: {counts}" if is_complete else f"Recording {self.recording!r}: {counts}"
         stopped = ["stopped on request"] if self.stop.is_set() and not is_complete else []
         resume = [] if is_complete else ["Run the same command again to ask only for what is missing."]
-        return " ".join([f"{'; '.join([begin, *causes, *stopped])}.", *advice, *resume])
+        told = "; ".join([begin, *causes, *stopped])
+        return " ".join([told if told.endswith("?") else f"{told}.", *advice, *resume])
 
 
 def _model_changed(spec: ExpertSpec, digest: str, first_question: str, n_replies: int) -> ModelChanged:
