@@ -17,65 +17,20 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from der_core.config import TrainConfig
 from der_core.errors import DerError, TrainingEnded
-from der_core.evaluation.experiment import Evaluation, cut, evaluate, report, train
-from der_core.evaluation.report import Json
-from der_core.recording.splits import Splits
-from der_core.recording.table import Table
-from der_core.routing.encoding import KnownVectors
 from der_core.routing.trained import TrainedRouter, TrainingProgress
+from der_core.work.training import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
 
 POLL_S, END_S = 0.1, 2.0
 NICENESS = 10
 """Steps by which the process stands back behind its owner, where the system knows such a thing."""
 _COMMAND = "from der_core.training_process import serve; serve()"
-
-OnProgress = Callable[[TrainingProgress], None]
-OnLearned = Callable[[TrainedRouter], None]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingOrder:
-    """All that a training and its comparison need; `vectors` know every text of the questions."""
-
-    table: Table
-    splits: Splits
-    config: TrainConfig
-    vectors: KnownVectors
-    command: tuple[str, ...]
-    created_utc: str
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingOutcome:
-    """What a training leaves behind: the router, its held-out comparison and the report of it."""
-
-    router: TrainedRouter
-    evaluation: Evaluation
-    report: Json
-
-
-def train_and_compare(
-    order: TrainingOrder, on_progress: OnProgress, on_learned: OnLearned, stop: threading.Event
-) -> TrainingOutcome | None:
-    """Train in this process, then compare with every baseline; None where `stop` came before the first update.
-
-    `on_learned` is called between the two, with the router.
-    """
-    parts = cut(order.table, order.splits)
-    router = train(parts, order.config, order.vectors, on_progress=on_progress, stop=stop)
-    if not router.curves:
-        return None
-    on_learned(router)
-    evaluation = evaluate(parts, router, router.config, order.vectors)
-    return TrainingOutcome(router, evaluation, report(evaluation, order.table, router.config, list(order.command), order.created_utc))
 
 
 class TrainingProcess:

@@ -23,7 +23,8 @@ from der_core.evaluation.experiment import choose_splits
 from der_core.routing.encoding import KnownVectors
 from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainedRouter, TrainingProgress
-from der_core.training_process import TrainingOrder, TrainingOutcome, TrainingProcess, train_and_compare
+from der_core.training_process import TrainingProcess
+from der_core.work.training import TrainingOrder, TrainingOutcome, train_and_compare
 
 ROOT = Path(__file__).resolve().parent.parent
 WAIT_S = 60.0

@@ -12,12 +12,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from der_core.config import SPLIT_SEED
 from der_core.errors import DerError, RouterMismatch
-from der_core.evaluation.experiment import Parts, choose_splits, cut, evaluate, report
+from der_core.evaluation.experiment import Parts, choose_splits, cut
 from der_core.evaluation.runs import Run
 from der_core.recording.splits import Splits, split_questions, unknown_to
 from der_core.recording.table import Table
 from der_core.routing.router_file import load_router
 from der_core.routing.trained import TrainedRouter
+from der_core.work.training import compare_and_report
 from ui.encoding import NotEncoded
 from ui.encoding_panel import draw_encoding
 from ui.home import RecordingRef, run_store
@@ -72,10 +73,9 @@ def keep_router(body: bytes, name: str) -> Run:
     router = load_router(body)
     found = _find_training(router)
     encoder = ready_encoder(found.ref, questions_of(found.parts), router.config)
-    evaluation = evaluate(found.parts, router, router.config, encoder)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    document = report(evaluation, load(found.ref, _names(router)), router.config, ["dashboard", "upload", name], now)
-    return run_store().save(router, document, name)
+    outcome = compare_and_report(found.parts, router, load(found.ref, _names(router)), encoder, ["dashboard", "upload", name], now)
+    return run_store().save(router, outcome.report, name)
 
 
 def _find_training(router: TrainedRouter) -> _Found:

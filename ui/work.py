@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import streamlit as st
@@ -14,8 +13,6 @@ from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, AskOptions, ExpertSpec,
 from der_core.errors import DerError
 from der_core.evaluation.experiment import choose_splits
 from der_core.evaluation.provenance import recording_meta
-from der_core.experts.opening import open_experts
-from der_core.experts.protocol import Expert
 from der_core.jobs import JobBoard, JobHandle, JobSnapshot
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Store
@@ -23,7 +20,9 @@ from der_core.records import Question
 from der_core.routing.encoding import KnownVectors, TextEncoder
 from der_core.routing.state import state_texts
 from der_core.routing.trained import TrainedRouter, TrainingProgress
-from der_core.training_process import TrainingOrder, TrainingProcess
+from der_core.training_process import TrainingProcess
+from der_core.work.recordings import open_replicas
+from der_core.work.training import TrainingOrder
 from ui.encoding import EncodingStopped, Unencoded, WatchedEncoder
 from ui.home import RecordingRef, run_store, store_file
 from ui.loaders import fresh_evaluations, keep_evaluation, load, open_store, text_encoder
@@ -113,10 +112,7 @@ def start_recording(
     def work(job: JobHandle) -> Summary:
         job.report(0.0, None, "Loading the questions")
         questions = load_questions()
-        with ExitStack() as stack:
-            store = stack.enter_context(Store.open(place))
-            experts: list[Expert] = stack.enter_context(open_experts(specs, options))
-            replicas = {expert.spec.name: [expert] for expert in experts}
+        with Store.open(place) as store, open_replicas(specs, options) as replicas:
             meta = recording_meta(store, recording, "dashboard: Record")
             summary = record(
                 store, recording, questions, replicas, on_progress=lambda p: _report_recording(job, p), stop=job.stop, meta=meta

@@ -6,24 +6,21 @@ import argparse
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from der_core.commands.questions import read_and_tell
 from der_core.commands.settings import ask_options, command_words, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
-from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import DerError
 from der_core.evaluation.provenance import recording_meta
 from der_core.evaluation.report import machine
-from der_core.experts.locating import at_addresses
-from der_core.experts.opening import check_specs, open_expert
-from der_core.experts.protocol import Expert
 from der_core.recording.calibration import N_CALLS, calibrate, check_idle, current_load
 from der_core.recording.recorder import Progress, Summary, record
 from der_core.recording.store import Calibration, Store
 from der_core.records import Question
+from der_core.work.recordings import open_replicas
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -45,7 +42,7 @@ def record_questions(arguments: argparse.Namespace, store: Store, questions: Seq
     """Record `questions` with the experts of the options, showing progress; Ctrl-C stops after the call in flight."""
     specs, options = expert_specs(arguments), ask_options(arguments)
     bar = ProgressBar("recording")
-    with open_replicas(specs, arguments.host, options) as experts, stop_on_interrupt() as stop:
+    with open_replicas(specs, options, arguments.host) as experts, stop_on_interrupt() as stop:
         meta = recording_meta(store, arguments.recording, " ".join(command_words()))
         summary = record(store, arguments.recording, questions, experts, on_progress=Display(bar).show, stop=stop, meta=meta)
     bar.close()
@@ -59,7 +56,7 @@ def calibrate_experts(arguments: argparse.Namespace, store: Store, questions: Se
     if not arguments.busy:
         check_idle(load)
     specs, options, is_whole = expert_specs(arguments), ask_options(arguments), True
-    with open_replicas(specs, arguments.host, options) as replicas, stop_on_interrupt() as stop:
+    with open_replicas(specs, options, arguments.host) as replicas, stop_on_interrupt() as stop:
         store.start_recording(arguments.recording)
         store.add_experts(arguments.recording, [hosts[0].spec for hosts in replicas.values()])
         for name, hosts in replicas.items():
@@ -92,19 +89,6 @@ def store_vectors(store: Store, questions: Sequence[Question], encoder: str) -> 
     from der_core.routing.state import state_texts
 
     CachedEncoder(SentenceEncoder(encoder), store).encode(state_texts(questions))
-
-
-@contextmanager
-def open_replicas(specs: Sequence[ExpertSpec], hosts: Sequence[str], options: AskOptions) -> Iterator[dict[str, list[Expert]]]:
-    """Open every expert at every address at which it is called."""
-    check_specs(specs, options)
-    with ExitStack() as stack:
-        replicas: dict[str, list[Expert]] = {spec.name: [] for spec in specs}
-        for place in (place for spec in specs for place in at_addresses(spec, hosts)):
-            expert = open_expert(place, options)
-            stack.callback(expert.close)
-            replicas[place.name].append(expert)
-        yield replicas
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from der_core.commands.record import open_replicas, stop_on_interrupt
+from der_core.commands.record import stop_on_interrupt
 from der_core.commands.settings import ask_options, expert_specs
 from der_core.commands.terminal import ProgressBar, complain, say
 from der_core.errors import SettingsError, StoreError
@@ -16,6 +16,7 @@ from der_core.evaluation.statistics import wilson_interval
 from der_core.foreign import in_one_line
 from der_core.recording.asking_again import AskedAgain, ask_again
 from der_core.recording.store import FlipRate, Store
+from der_core.work.recordings import open_replicas
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -78,7 +79,7 @@ def _ask_again(store: Store, arguments: argparse.Namespace) -> int:
     if not specs:
         raise SettingsError("--ask needs the experts that were recorded: name them with --experts.")
     bar = ProgressBar("asking again")
-    with open_replicas(specs, arguments.host, ask_options(arguments)) as replicas, stop_on_interrupt() as stop:
+    with open_replicas(specs, ask_options(arguments), arguments.host) as replicas, stop_on_interrupt() as stop:
         experts = {name: hosts[0] for name, hosts in replicas.items()}
         rng = np.random.default_rng(arguments.seed)
         outcomes = ask_again(

@@ -25,7 +25,7 @@ from der_core.recording.store import Store
 from der_core.records import Label, Question
 from der_core.routing.reward import describe_preference
 from der_core.routing.trained import CurvePoint, TrainedRouter
-from der_core.training_process import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
+from der_core.work.training import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
 from ui import loaders, work
 from ui.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.home import RecordingRef
