@@ -89,7 +89,9 @@ class Scaling:
 
     def __call__(self, observations: Vectors) -> Vectors:
         """Return the scaled observations, none of them further than `FARTHEST` spreads from its mean."""
-        return np.asarray(np.clip((observations - self.mean) / self.spread, -FARTHEST, FARTHEST))
+        scaled = observations - self.mean  # one new array and no more: this runs at every step of a training
+        scaled /= self.spread
+        return np.asarray(np.clip(scaled, -FARTHEST, FARTHEST, out=scaled))
 
 
 FARTHEST = 5.0

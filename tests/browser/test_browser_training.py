@@ -120,7 +120,7 @@ def curve(tab: Page) -> Locator:
 def wait_for_curves(tab: Page) -> None:
     """A training is going on and something is drawn of it."""
     expect(widget(tab, "train_stop")).to_be_visible()
-    expect(curve(tab)).to_have_attribute("aria-label", re.compile("steps$"))
+    expect(curve(tab)).to_have_attribute("aria-label", re.compile("steps"))
 
 
 def drawn(tab: Page) -> str:
