@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from der_core.config import AskOptions, ExpertSpec
+from der_core.config import AskOptions, ExpertSpec, Style
 from der_core.errors import DerError, JobBusy
 from der_core.experts.opening import open_experts
 from der_core.jobs import JobHandle, JobSnapshot, JobState
@@ -17,6 +17,7 @@ from der_core.records import Label, Question, Reply
 from ui.address_choice import choose_segment
 from ui.home import allow_remote, states_folder
 from ui.parts import count, duration, notice, number, plain, plain_sentence, show_text
+from ui.reply_view import answer_word, draw_reply
 from ui.work import board, latest, this_tab, whose
 
 TRY = "try"
@@ -25,6 +26,10 @@ PREVIOUS = {"none": "Nobody", "yes": "One who said yes", "no": "One who said no"
 MAX_QUESTION, MAX_PASSAGE = 500, 20_000
 """Characters."""
 
+_P_YES_HELP = (
+    "Probability of yes against no at the token that decides.",
+    "What a program prints comes with none; a router's training fits one.",
+)
 _POLL_S = 0.1
 _READ_S = 300.0
 
@@ -34,6 +39,7 @@ class Trial:
     """One question tried on one expert: what was sent and what came back."""
 
     expert: str
+    style: Style
     question: Question
     previous_label: Label
     prompt: str
@@ -115,7 +121,7 @@ def _ask(
     try:
         with open_experts([spec], options) as (expert,):
             prompt = expert.request(question, previous_label).text
-            outcome = Trial(spec.name, question, previous_label, prompt, expert.ask(question, previous_label))
+            outcome = Trial(spec.name, spec.style, question, previous_label, prompt, expert.ask(question, previous_label))
     except DerError as error:
         outcome = error
     finally:
@@ -155,8 +161,8 @@ def _draw_waiting(job: JobSnapshot) -> None:
 def _draw_result(trial: Trial) -> None:
     reply = trial.reply
     cells = st.columns(5)
-    cells[0].metric("Label", reply.label.word, border=True)
-    cells[1].metric("P(yes)", number(reply.p_yes, 3), border=True, help="Probability of yes against no at the token that decides.")
+    cells[0].metric("Label", answer_word(reply.label), border=True)
+    cells[1].metric("P(yes)", number(reply.p_yes, 3), border=True, help=_P_YES_HELP[trial.style == "program"])
     cells[2].metric(
         "Prompt",
         duration(reply.prompt_s),
@@ -171,4 +177,4 @@ def _draw_result(trial: Trial) -> None:
         show_text(trial.prompt)
     with received:
         st.markdown("**Reply**")
-        show_text(reply.text)
+        draw_reply(reply, trial.style)

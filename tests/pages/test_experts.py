@@ -139,7 +139,7 @@ def test_every_chart_has_an_alt_text_and_a_table(recorded_home: Home) -> None:
     drawn = app.get("echarts_chart")
     assert len(drawn) == 3
     assert all(chart.proto.alt for chart in drawn)
-    assert [button.label for button in app.get("download_button")].count("Download CSV") == 4
+    assert [button.label for button in app.get("download_button")].count("Download CSV") == 5  # three charts, thresholds, figures by kind
 
 
 def test_thresholds_are_judged_on_held_out_questions(recorded_home: Home) -> None:
@@ -352,6 +352,17 @@ def test_one_prompt_is_tried_in_the_background_and_shown_as_text(empty_home: Hom
     codes = [code.value for code in app.code]
     assert "Yes, <b>surely</b> ![](http://127.0.0.1/x)" in codes
     assert any("Is the Moon larger than the Earth?" in code for code in codes)
+
+
+def test_a_program_that_is_tried_is_shown_as_code_with_what_came_of_it(empty_home: Home) -> None:
+    with OllamaServer(lambda messages: Spoken("```python\nprint(Zinnia)\n```"), ["tiny:latest"]) as server:
+        spec = ExpertSpec("tiny", "ollama", "tiny:latest", "program", host=server.url)
+        board().wait(start_trial(spec, Question("tried", "Is it?"), Label.NONE, AskOptions(retries=0), "tab"), 20)
+    app = open_page(PAGE)
+    assert not app.exception
+    assert [metric.value for metric in app.metric][:2] == ["no answer", "–"]
+    assert ("print(Zinnia)", "python") in [(code.value, code.language) for code in app.code]
+    assert "program failed: NameError: name 'Zinnia' is not defined" in [warning.value for warning in app.warning]
 
 
 def test_an_empty_question_is_not_asked(empty_home: Home, ollama: OllamaServer) -> None:
