@@ -190,7 +190,7 @@ def _over_seeds(seeds: Seeds, name: str) -> str:
     above = "costs less than any single expert" if np.isnan(lead.value) else f"{in_points(lead)} from mixing single experts at equal cost"
     return (
         f"right {100 * accuracy.value:.1f} % (95 % interval over questions and seeds {100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}; "
-        f"of {len(right)} seeds: {100 * min(right):.1f} to {100 * max(right):.1f}), cost {cost:.2f} ({seeds.cost_mode}), {calls:.2f} calls, "
+        f"{len(right)} seed{'s' if len(right) > 1 else ''}: {100 * min(right):.1f} to {100 * max(right):.1f}), cost {cost:.2f} ({seeds.cost_mode}), {calls:.2f} calls, "
         f"{in_points(gap)} from {best}, {above}"
     )
 
