@@ -17,7 +17,7 @@ from der_core.recording.near_duplicates import SAME_NUMBERS, SIMILAR, near_dupli
 from der_core.recording.questions import read_questions
 from der_core.recording.splits import Splits, passage_groups, split_counts, split_questions, unknown_to, without_passages
 from der_core.recording.store import Store
-from der_core.records import Question
+from der_core.records import Label, Question
 
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.sqlite"
 WORDS = np.array([first + vowel + last for first in "bdfgklmnprst" for vowel in "aeiou" for last in "bdfgklmnprst"])
@@ -94,6 +94,16 @@ def test_one_passage_with_other_spaces_and_case_is_one_group():
 def test_fractions_that_are_no_shares_are_refused(fractions: tuple[float, float, float]):
     with pytest.raises(SettingsError, match="must sum to 1"):
         split_questions(make_questions(4), seed=7, fractions=fractions)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_questions_without_gold_take_no_place_of_others(seed: int) -> None:
+    """Every second of 24 has an answer: each side has its share of those, whatever the seed."""
+    questions = make_questions(24, passage=False, gold=[Label.YES, None] * 12)
+    splits = split_questions(questions, seed=seed)
+    has_gold = {question.id: question.gold is not None for question in questions}
+    assert [sum(has_gold[name] for name in side) for side in (splits.train, splits.validation, splits.test)] == [5, 1, 6]
+    assert [len(side) for side in (splits.train, splits.validation, splits.test)] == [10, 2, 12]
 
 
 def test_counts_are_kept_and_validation_is_cut_from_training():

@@ -32,17 +32,21 @@ def split_questions(questions: Sequence[Question], *, seed: int, fractions: tupl
     """Return the split of `questions` by passage, close to `fractions` of train, validation and test.
 
     The test side is drawn first, as `split_counts` does, so that its questions depend on its share only. Ids
-    keep the order of `questions`. Raises SettingsError unless the fractions are shares that sum to 1.
+    keep the order of `questions`. Groups without any gold answer are divided by themselves: they count nowhere, and
+    must not take the place of others on a side. Raises SettingsError unless the fractions are shares that sum to 1.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise SettingsError(f"The fractions of train, validation and test must sum to 1, not {fractions}.")
     borders = (fractions[2], fractions[2] + fractions[1])
     side_of: dict[str, int] = {}
-    passed = 0
-    for group in _groups(questions, seed):
-        middle = (passed + len(group) / 2) / len(questions)
-        side_of |= {question.id: sum(middle > border for border in borders) for question in group}
-        passed += len(group)
+    every = _groups(questions, seed)
+    for has_gold in (True, False):
+        groups = [group for group in every if any(question.gold for question in group) is has_gold]
+        passed, total = 0, sum(map(len, groups))
+        for group in groups:
+            middle = (passed + len(group) / 2) / total
+            side_of |= {question.id: sum(middle > border for border in borders) for question in group}
+            passed += len(group)
     test, validation, train = (tuple(question.id for question in questions if side_of[question.id] == side) for side in range(3))
     return Splits(train, validation, test)
 
