@@ -34,7 +34,7 @@ MOST_EXPERTS = 64
 LARGEST_BYTES = 1 << 20
 
 _TABLE = "experts"
-_HEADER = re.compile(rf"^\s*\[\[\s*[\"']?{_TABLE}[\"']?\s*\]\]", re.MULTILINE)
+_HEADER = re.compile(rf"^[ \t]*\[\[[ \t]*[\"']?{_TABLE}[\"']?[ \t]*\]\]", re.MULTILINE)
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _KEY_WORDS = ("key", "api_key", "apikey", "token", "secret", "password")
 

@@ -92,8 +92,9 @@ def points(tab: Page) -> dict[str, Point]:
 
 def click_point(tab: Page, router: str) -> None:
     """Click the point of a router, as one does: go there with the mouse, then press."""
-    point = points(tab)[router]
-    place = mark(tab, point).bounding_box()
+    point = mark(tab, points(tab)[router])
+    point.evaluate("node => node.scrollIntoView({block: 'center'})")  # a chart may reach below the screen
+    place = point.bounding_box()
     assert place is not None
     across, down = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     tab.mouse.move(across - 3, down - 3)

@@ -33,6 +33,7 @@ def test_back_to_a_page_brings_its_settings_back(open_tab: OpenTab) -> None:
     alpha = move_slider(tab, "train_alpha", 3)
     follow(tab, "Reward lab")
     gamma = move_slider(tab, "lab_gamma", 2)
+    expect(tab).to_have_url(re.compile(rf"[?&]lab_gamma={re.escape(gamma)}(&|$)"))  # the program has it
     tab.go_back()
     check_drawn(tab, "Train")
     expect(slider(tab, "train_alpha")).to_have_value(alpha)

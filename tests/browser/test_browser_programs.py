@@ -59,7 +59,6 @@ def test_a_live_program_is_highlighted_and_says_what_it_printed(open_tab: OpenTa
     expect(metric(tab, "Answer")).to_have_text("NO")
     code = tab.get_by_test_id("stCode").filter(has_text="answer = 7 % 2 == 0").first
     expect(code.locator("code span[class], code span[style]").nth(3)).to_be_attached()  # words in colours of their own
-    code.scroll_into_view_if_needed()
     expect(tab.get_by_text("printed: no").first).to_be_visible()
     expect(tab.get_by_text("(fitted confidence)").first).to_be_visible()
     check_sound(tab)
@@ -73,7 +72,6 @@ def test_a_program_that_fails_is_no_answer_on_a_phone_too(open_tab: OpenTab, pro
     expect(badge(tab, "no answer").first).to_be_visible()
     expect(metric(tab, "Answer")).to_have_text("NONE")
     expect(badge(tab, "wrong")).to_have_count(0)
-    failed.scroll_into_view_if_needed()
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     check_sound(tab)
 
