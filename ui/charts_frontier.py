@@ -208,7 +208,7 @@ def _zero_router(frontier: Frontier, dearest: float) -> Option:
         "x": costs.tolist(),
         "y": heights,
         "line": {"color": QUIET, "width": 3, "dash": "dash"},
-        "hovertemplate": "zero router<br>right %{y:.1f} %<br>cost %{x:.2f}<extra></extra>",
+        "hoverinfo": "skip",  # its corners are the single experts, whose points would not take the click
     }
 
 

@@ -32,7 +32,7 @@ class Point:
     kind: str
 
 
-@pytest.mark.parametrize("router", ["DER"])
+@pytest.mark.parametrize("router", ["DER", "dear-7b once", "round-robin until two agree"])
 def test_a_point_leads_to_its_questions_and_a_question_to_its_route(open_tab: OpenTab, run: Run, report: Json, router: str) -> None:
     tab = open_tab("compare")
     click_point(tab, router)
