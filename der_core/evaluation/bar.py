@@ -65,4 +65,4 @@ def in_points(gap: Difference) -> str:
     """Return a difference of accuracies in points, with its interval."""
     if np.isnan(gap.value):
         return "an unknown distance (it costs less than any single expert)"
-    return f"{100 * gap.value:+.1f} points ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
+    return "{} points ({})".format(*gap.in_percent("+"))

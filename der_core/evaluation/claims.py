@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -124,7 +124,9 @@ def price_matters(evidence: Evidence) -> Claim:
     details = [_alpha_part(alpha, accuracy[:, place], cost[:, place], n) for place, alpha in enumerate(evidence.by_alpha)]
     claim = _claim(Part(f"cost saved at the accuracy of {best}", float(saved[0]), low, high, n), details=tuple(details))
     if math.isinf(low):
-        return _told(claim, f"DER is less accurate than {best} at every price tried in {np.mean(np.isinf(saved[1:])):.0%} of the resamples")
+        return replace(
+            claim, reason=f"DER is less accurate than {best} at every price tried in {np.mean(np.isinf(saved[1:])):.0%} of the resamples"
+        )
     return claim
 
 
@@ -181,7 +183,7 @@ def _tested(name: str, test: Callable[[Evidence], Claim], evidence: Evidence | s
         found = test(evidence)
     except NotComputed as why:
         return Claim(name, False, math.nan, math.nan, math.nan, 0, command, reason=f"{NOT_COMPUTED}: {why}")
-    return Claim(name, found.holds, found.value, found.low, found.high, found.n, command, found.parts, found.reason, found.details)
+    return replace(found, name=name, command=command)
 
 
 def _rows(seeds: Seeds, family: str) -> list[tuple[str, str]]:
@@ -204,17 +206,13 @@ def _weakest(parts: Sequence[Part]) -> Claim:
     unknown = next((part for part in parts if math.isnan(part.value)), None)
     weakest = unknown or min(parts, key=lambda part: part.low)
     claim = _claim(weakest, parts=tuple(parts))
-    return _told(claim, f"there is no figure for: {weakest.name}") if unknown else claim
+    return replace(claim, reason=f"there is no figure for: {weakest.name}") if unknown else claim
 
 
 def _claim(part: Part, *, border: float = 0.0, parts: tuple[Part, ...] = (), details: tuple[Part, ...] = ()) -> Claim:
     holds = part.low > border
     reason = "" if holds else f"{part.name}: the interval reaches down to {100 * part.low:+.1f} %, which is not above {100 * border:.0f} %"
     return Claim("", holds, part.value, part.low, part.high, part.n, "", parts, reason, details)
-
-
-def _told(claim: Claim, reason: str) -> Claim:
-    return Claim("", claim.holds, claim.value, claim.low, claim.high, claim.n, "", claim.parts, reason, claim.details)
 
 
 def _gained(run: Rollout, table: Table) -> Floats:

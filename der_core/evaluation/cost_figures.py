@@ -14,12 +14,11 @@ import numpy as np
 from der_core.evaluation.frontier import N_RESAMPLES as N_HULLS
 from der_core.evaluation.frontier import Hull, concave_hull
 from der_core.evaluation.seeds import Seeds, with_interval
-from der_core.evaluation.statistics import Difference
+from der_core.evaluation.statistics import UNKNOWN_DIFFERENCE, Difference
 from der_core.routing.process import Floats
 
 OPTIMUM = "optimum"
 """Family of the exact optimum of the reward."""
-UNKNOWN = math.nan
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,13 @@ def aiq_gain(singles: list[Place], router: Place) -> float:
 def apgr(weak: Place, strong: Place, router: Place) -> float:
     """Return the mean performance gap recovered (RouteLLM) of mixing the three, from weak to strong cost; nan unless strong is better and dearer."""
     mean = _hull([weak, strong, router]).mean_quality(weak.cost, strong.cost)
-    return (mean - weak.accuracy) / (strong.accuracy - weak.accuracy) if strong.accuracy > weak.accuracy else UNKNOWN
+    return (mean - weak.accuracy) / (strong.accuracy - weak.accuracy) if strong.accuracy > weak.accuracy else math.nan
 
 
 def cpt(weak: Place, strong: Place, router: Place, share: float) -> float:
     """Return the least share of the way from weak to strong cost at which mixing the three recovers `share` of the gap; nan as in `apgr`."""
     if not (strong.accuracy > weak.accuracy and strong.cost > weak.cost):
-        return UNKNOWN
+        return math.nan
     cost = _hull([weak, strong, router]).cost_of(weak.accuracy + share * (strong.accuracy - weak.accuracy))
     return (cost - weak.cost) / (strong.cost - weak.cost)
 
@@ -121,7 +120,7 @@ def regret(seeds: Seeds, name: str, discount: float) -> Difference:
     """Return how much more discounted reward the exact optimum earns than the router; nan where it was not compared."""
     optima = [next((row.name for row in one.rows if row.family == OPTIMUM), None) for one in seeds.comparisons]
     if None in optima:
-        return Difference(UNKNOWN, UNKNOWN, UNKNOWN)
+        return UNKNOWN_DIFFERENCE
     lost: list[Floats] = [
         one.rollouts[optimum].returns(discount) - one.rollouts[name].returns(discount)
         for one, optimum in zip(seeds.comparisons, optima, strict=True)

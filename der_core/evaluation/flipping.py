@@ -138,15 +138,7 @@ def flips_table(effects: FlipEffects) -> list[tuple[str, ...]]:
 
 
 def _cells(point: FlipPoint) -> tuple[str, ...]:
-    accuracy, lead = point.accuracy, point.lead
-    return (
-        f"{100 * point.rate:.1f}",
-        f"{100 * accuracy.value:.1f}",
-        f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}",
-        f"{100 * lead.value:+.1f}",
-        f"{100 * lead.low:+.1f} to {100 * lead.high:+.1f}",
-        ", ".join(point.measured),
-    )
+    return (f"{100 * point.rate:.1f}", *point.accuracy.in_percent(), *point.lead.in_percent("+"), ", ".join(point.measured))
 
 
 def ends_in_words(effects: FlipEffects) -> str:

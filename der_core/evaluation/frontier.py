@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
-from der_core.evaluation.statistics import CONFIDENCE, Difference, Interval, bootstrap_means
+from der_core.evaluation.statistics import CONFIDENCE, UNKNOWN_DIFFERENCE, Difference, Interval, bootstrap_means
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def unknown_intervals(comparison: Comparison) -> FrontierIntervals:
     """Return what is known of intervals where there is nothing to resample: nan throughout."""
     unknown = Interval(math.nan, math.nan)
     above = {row.name: unknown for row in comparison.rows}
-    return FrontierIntervals(unknown, unknown, Difference(math.nan, math.nan, math.nan), above)
+    return FrontierIntervals(unknown, unknown, UNKNOWN_DIFFERENCE, above)
 
 
 def pareto_set(costs: ArrayLike, qualities: ArrayLike) -> NDArray[np.int64]:

@@ -96,16 +96,8 @@ def judge_table(effects: JudgeEffects) -> list[tuple[str, ...]]:
 
 
 def _cells(point: JudgePoint) -> tuple[str, ...]:
-    right, lead = point.accuracy, point.lead
-    return (
-        f"{100 * point.rate:.0f}",
-        f"{100 * right.value:.1f}",
-        f"{100 * right.low:.1f} to {100 * right.high:.1f}",
-        f"{point.cost:.2f}",
-        f"{point.calls:.2f}",
-        f"{100 * lead.value:+.1f}",
-        f"{100 * lead.low:+.1f} to {100 * lead.high:+.1f}",
-    )
+    figures = (f"{point.cost:.2f}", f"{point.calls:.2f}")
+    return (f"{100 * point.rate:.0f}", *point.accuracy.in_percent(), *figures, *point.lead.in_percent("+"))
 
 
 def pays_in_words(effects: JudgeEffects) -> str:

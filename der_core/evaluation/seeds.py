@@ -14,7 +14,7 @@ import numpy as np
 from der_core.errors import SettingsError
 from der_core.evaluation.comparison import Comparison
 from der_core.evaluation.frontier import hull_heights
-from der_core.evaluation.statistics import N_RESAMPLES, Difference, bootstrap_means, percentiles
+from der_core.evaluation.statistics import N_RESAMPLES, UNKNOWN_DIFFERENCE, Difference, bootstrap_means, percentiles
 from der_core.routing.process import Floats
 
 SEED = 13
@@ -83,6 +83,6 @@ def with_interval(figures: Floats) -> Difference:
     """Return the first figure with the percentiles of the others, its resamples; nan where the first is unknown."""
     known = figures[1:][~np.isnan(figures[1:])]
     if np.isnan(figures[0]) or not len(known):
-        return Difference(float("nan"), float("nan"), float("nan"))
+        return UNKNOWN_DIFFERENCE
     bounds = percentiles(known)
     return Difference(float(figures[0]), bounds.low, bounds.high)

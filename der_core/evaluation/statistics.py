@@ -38,6 +38,10 @@ class Difference:
         """Whether the interval lies wholly on one side of 0."""
         return self.low > 0 or self.high < 0
 
+    def in_percent(self, sign: str = "") -> tuple[str, str]:
+        """Return value and interval as cells of a table, in percent; `sign` "+" tells that they are differences."""
+        return f"{100 * self.value:{sign}.1f}", f"{100 * self.low:{sign}.1f} to {100 * self.high:{sign}.1f}"
+
 
 UNKNOWN_DIFFERENCE = Difference(math.nan, math.nan, math.nan)
 
@@ -98,14 +102,14 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, groups: Sequence[str], rng: np.
     """
     gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     if not len(gaps):
-        return Difference(math.nan, math.nan, math.nan)
+        return UNKNOWN_DIFFERENCE
     return difference(gaps, bootstrap_means(gaps[:, None], groups, rng, n)[:, 0])
 
 
 def difference(gaps: Floats, resampled: Floats, confidence: float = CONFIDENCE) -> Difference:
     """Return the mean of `gaps` [Q] with the percentile interval of its resampled means [n]."""
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Difference(float(gaps.mean()), float(low), float(high))
+    bounds = percentiles(resampled, confidence)
+    return Difference(float(gaps.mean()), bounds.low, bounds.high)
 
 
 def mcnemar_exact(a: ArrayLike, b: ArrayLike) -> float:
