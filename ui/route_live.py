@@ -22,8 +22,9 @@ from der_core.experts.protocol import Expert, Warmable
 from der_core.jobs import JobHandle
 from der_core.records import Question, Route, Step
 from der_core.routing.baselines import single_name
-from der_core.routing.live import Decision, LiveSource, route_events
-from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
+from der_core.routing.live import Decision
+from der_core.routing.trained import TrainedRouter, check_experts_match
+from der_core.work.routes import live_events
 from ui.expert_choice import gguf_files
 from ui.home import allow_remote, states_folder
 from ui.loaders import live_encoder, own_experts, run_experts, run_report, run_router
@@ -165,21 +166,19 @@ def _recorded_here(expert: ExpertSpec) -> list[ExpertSpec]:
 
 
 def _events(asked: Asked, router: TrainedRouter, job: JobHandle) -> Iterator[Event]:
-    source = _open_source(asked, router)
+    experts = _open(router)
     job.report(0.0, None, "Encoding the question; the first one loads the encoder, which takes some seconds")
-    vectors = router.state.question_vectors([asked.question], live_encoder(router.config.encoder))
-    agent = AgentRouter(router, vectors, end=asked.end)
-    yield from route_events(asked.question, agent, source, router.config.reward)
+    yield from live_events(asked.question, router, experts, live_encoder(router.config.encoder), asked.end)
 
 
 def _first_replies(asked: Asked, router: TrainedRouter) -> Iterator[FirstReply]:
-    yield from first_replies(_open_source(asked, router))
+    yield from first_replies(router.live_source([asked.question], _open(router)))
 
 
-def _open_source(asked: Asked, router: TrainedRouter) -> LiveSource:
+def _open(router: TrainedRouter) -> Sequence[Expert]:
     experts = _held_open(located(router.experts), allow_remote()).experts
     check_experts_match(router, [expert.spec for expert in experts])
-    return router.live_source([asked.question], experts)
+    return experts
 
 
 def _words(event: Event) -> str:

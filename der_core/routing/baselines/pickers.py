@@ -195,7 +195,7 @@ def log_loss(logits: Floats, right: Flags) -> float:
 
 
 class _LogisticFit:
-    """Minimises log-loss + l2 / 2 * |weights|^2 (bias free) by L-BFGS, all experts in one go, each time from the last solution."""
+    """Fits all experts in one go, each time from the last solution."""
 
     def __init__(self, training: Part, charge: Floats) -> None:
         self.charge = charge
@@ -207,20 +207,29 @@ class _LogisticFit:
 
     def model(self, l2: float) -> Logistic:
         """Return the regressions under this penalty."""
-        from scipy.optimize import minimize  # late: scipy is needed here alone
-
-        found = minimize(self._loss, self.theta.ravel(), args=(l2,), jac=True, method="L-BFGS-B")
-        self.theta = found.x.reshape(self.theta.shape)
+        self.theta = minimise_log_loss(self.inputs, self.right, l2, self.theta)
         weights = self.theta[:-1] / self.scale[:, None]
         return Logistic(weights, self.theta[-1] - self.mean @ weights, self.charge, l2)
 
-    def _loss(self, flat: Floats, l2: float) -> tuple[float, Floats]:
-        theta = flat.reshape(self.theta.shape)
-        n_experts = self.right.shape[1]
-        free = np.vstack([theta[:-1], np.zeros((1, n_experts))])
-        logits = self.inputs @ theta
-        gradient = self.inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - self.right) / len(self.inputs) + l2 * free
-        return log_loss(logits, self.right) * n_experts + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
+
+def minimise_log_loss(inputs: Floats, happened: Flags, l2: float, start: Floats, max_steps: int = 15_000) -> Floats:
+    """Return the weights [D, R] of least log-loss + l2 / 2 * |weights|^2 (biases free) for R regressions at once, by L-BFGS from `start`.
+
+    `inputs` [n, D] end with a column of ones for the bias, `happened` is [n, R].
+    """
+    from scipy.optimize import minimize  # late: it takes a while to import
+
+    n_fitted = happened.shape[1]
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        theta = flat.reshape(start.shape)
+        free = np.vstack([theta[:-1], np.zeros((1, n_fitted))])
+        logits = inputs @ theta
+        gradient = inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - happened) / len(inputs) + l2 * free
+        return log_loss(logits, happened) * n_fitted + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": max_steps})
+    return np.asarray(found.x.reshape(start.shape))
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -19,7 +19,7 @@ import numpy as np
 from der_core.config import EpisodeConfig
 from der_core.records import N_LABELS, Label
 from der_core.routing.baselines.baseline import Baseline, plain_episode
-from der_core.routing.baselines.pickers import Part, log_loss
+from der_core.routing.baselines.pickers import Part, log_loss, minimise_log_loss
 from der_core.routing.process import Codes, Flags, Floats, Ints, Situation
 from der_core.routing.router import Choice, RouteRules
 from der_core.routing.sources import TableSource
@@ -298,11 +298,12 @@ def _fit(training: _Samples, validation: _Samples, features: Floats, judged: Flo
     inputs = np.column_stack([training.components, features])
     mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
     scale = np.where(scale > 1e-9, scale, np.inf)  # a feature that never varies gets no weight
-    theta, best = np.zeros(inputs.shape[1] + 1), None
+    scaled = np.column_stack([(inputs - mean) / scale, np.ones(len(inputs))])
+    theta, best = np.zeros((scaled.shape[1], 1)), None
     for l2 in L2_WEIGHTS:
-        theta = _minimised((inputs - mean) / scale, happened, l2, theta)
-        weights = theta[:-1] / scale
-        bias = float(theta[-1] - mean @ weights)
+        theta = minimise_log_loss(scaled, happened[:, None], l2, theta, max_steps=60)
+        weights = theta[:-1, 0] / scale
+        bias = float(theta[-1, 0] - mean @ weights)
         loss = log_loss(np.column_stack([validation.components, judged]) @ weights + bias, later) if len(later) else 0.0
         if best is not None and loss >= best[0]:
             break
@@ -320,16 +321,3 @@ def _constant(size: int, happened: Flags) -> Estimate:
     """An estimate that is the same for all: of what always or never happened, as if seen once more either way."""
     share = (happened.sum() + 0.5) / (len(happened) + 1)
     return Estimate(np.zeros(size), float(np.log(share / (1 - share))))
-
-
-def _minimised(inputs: Floats, happened: Flags, l2: float, start: Floats) -> Floats:
-    """Minimise log-loss + l2 / 2 * |weights|^2 (bias free) by L-BFGS from `start`."""
-    from scipy.optimize import minimize  # late: it takes a while to import
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        logits = inputs @ theta[:-1] + theta[-1]
-        error = (1.0 / (1.0 + np.exp(-logits)) - happened) / len(happened)
-        slope = np.append(inputs.T @ error + l2 * theta[:-1], error.sum())
-        return log_loss(logits, happened) + l2 / 2 * float(theta[:-1] @ theta[:-1]), slope
-
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60}).x)
