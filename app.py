@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.frame import frame
-from ui.home import ROOT
-from ui.readiness import draw_experts, draw_recording, draw_result, draw_router
-from ui.run_choice import active_run
-from ui.tour import start_tour
+from ui.overview.readiness import draw_experts, draw_recording, draw_result, draw_router
+from ui.shared.frame import frame
+from ui.shared.home import ROOT
+from ui.shared.run_choice import active_run
+from ui.shared.tour import start_tour
 
 WHAT = (
     "LLM experts differ in accuracy and in price, and no single one is best for every question. "

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium, wait_until_drawn
 from benchmarks.measure import percentile, report
-from ui.frame import PAGES
+from ui.shared.frame import PAGES
 
 STARTS, MOVES, ROUNDS = 5, 40, 4
 PAUSE_S = 0.3

@@ -19,7 +19,7 @@ from der_core.records import Question
 from der_core.routing.agent.training import train_router
 from der_core.routing.encoding import SentenceEncoder
 from der_core.routing.process import Situation
-from der_core.routing.trained import AgentRouter
+from der_core.routing.saved.trained import AgentRouter
 
 N_STEPS = 200
 

@@ -36,9 +36,9 @@ from der_core.routing.agent.training import train_router
 from der_core.routing.confidence import fit_program_confidence
 from der_core.routing.cost import fit_prices
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.saved.trained import AgentRouter, TrainedRouter
 from der_core.routing.sources import TableSource
 from der_core.routing.thresholds import fit_thresholds
-from der_core.routing.trained import AgentRouter, TrainedRouter
 
 FOLDS = 5
 SETTINGS = {

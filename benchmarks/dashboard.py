@@ -18,7 +18,7 @@ from types import TracebackType
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.measure import ROOT
-from ui.home import HOME_VARIABLE
+from ui.shared.home import HOME_VARIABLE
 
 TIMEOUT_MS = 60_000
 """How long to wait for anything on a page; generous, because a busy machine is no fault of the page."""

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.dashboard import TIMEOUT_MS, Dashboard, open_chromium, wait_until_at_rest, wait_until_drawn
 from benchmarks.measure import ROOT
-from ui.home import DEMO_STORE
+from ui.shared.home import DEMO_STORE
 
 FOLDER = ROOT / "assets" / "screens"
 WIDTH, HEIGHT = 1280, 800

@@ -16,8 +16,8 @@ from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder
-from der_core.routing.router_file import load_router, save_router
-from der_core.routing.trained import TrainedRouter
+from der_core.routing.saved.router_file import load_router, save_router
+from der_core.routing.saved.trained import TrainedRouter
 from der_core.work.routes import route
 
 __all__ = [

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from der_core.errors import DerError, TrainingEnded
-from der_core.routing.trained import TrainedRouter, TrainingProgress
+from der_core.routing.saved.trained import TrainedRouter, TrainingProgress
 from der_core.work.training import OnLearned, OnProgress, TrainingOrder, TrainingOutcome, train_and_compare
 
 POLL_S, END_S = 0.1, 2.0

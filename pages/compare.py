@@ -6,12 +6,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from der_core.config import CostMode
-from ui.address_choice import choose_segment
-from ui.compare_questions import draw_questions
-from ui.compare_subject import Subject, choose_subject, frontier_of, open_routes
-from ui.compare_views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
-from ui.frame import frame
-from ui.recording_choice import stop_unless_readable
+from ui.compare.questions import draw_questions
+from ui.compare.subject import Subject, choose_subject, frontier_of, open_routes
+from ui.compare.views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
+from ui.shared.address_choice import choose_segment
+from ui.shared.frame import frame
+from ui.shared.recording_choice import stop_unless_readable
 
 VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.expert_choice import choose_experts
-from ui.expert_facts import draw_facts, draw_thresholds, draw_unusable, expert_facts
-from ui.expert_health import draw_health, health_of
-from ui.expert_kinds import draw_failures
-from ui.expert_trial import draw_trial
-from ui.frame import frame
-from ui.parts import empty_state, notice
-from ui.recording_choice import choose_recording, stop_unless_readable
-from ui.recording_provenance import draw_provenance
+from ui.experts.facts import draw_facts, draw_thresholds, draw_unusable, expert_facts
+from ui.experts.kinds import draw_failures
+from ui.shared.expert_choice import choose_experts
+from ui.shared.expert_health import draw_health, health_of
+from ui.shared.expert_trial import draw_trial
+from ui.shared.frame import frame
+from ui.shared.parts import empty_state, notice
+from ui.shared.recording_choice import choose_recording, stop_unless_readable
+from ui.shared.recording_provenance import draw_provenance
 
 frame("Experts", "An expert is a model with a way of answering. Here is who can be asked now, and what a recording says of each.")
 stop_unless_readable()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.expert_choice import choose_experts
-from ui.frame import frame
-from ui.parts import empty_state, notice
-from ui.question_choice import choose_questions
-from ui.recorded_replies import draw_recorded_faults, draw_replies
-from ui.recording_choice import choose_recording, stop_unless_readable
-from ui.recording_file import draw_file
-from ui.recording_panel import draw_panel, is_recording
-from ui.recording_provenance import draw_provenance
-from ui.recording_start import draw_resume, draw_start
+from ui.record.panel import draw_panel, is_recording
+from ui.record.replies import draw_recorded_faults, draw_replies
+from ui.record.start import draw_resume, draw_start
+from ui.record.upload import draw_file
+from ui.shared.expert_choice import choose_experts
+from ui.shared.frame import frame
+from ui.shared.parts import empty_state, notice
+from ui.shared.question_choice import choose_questions
+from ui.shared.recording_choice import choose_recording, stop_unless_readable
+from ui.shared.recording_provenance import draw_provenance
 
 frame(
     "Record",

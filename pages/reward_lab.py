@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.frame import frame
-from ui.parts import notice, stop_with
-from ui.recording_choice import choose_recording, stop_unless_readable
-from ui.reward_lab import SETTINGS, lab_config, lab_cost_note, lab_figures
-from ui.reward_lab_view import draw_by_itself, draw_curve, draw_figures, draw_preference, draw_train_link
-from ui.settings import choose_preset, some_settings
+from ui.lab.figures import SETTINGS, lab_config, lab_cost_note, lab_figures
+from ui.lab.view import draw_by_itself, draw_curve, draw_figures, draw_preference, draw_train_link
+from ui.shared.frame import frame
+from ui.shared.parts import notice, stop_with
+from ui.shared.recording_choice import choose_recording, stop_unless_readable
+from ui.shared.settings import choose_preset, some_settings
 
 frame(
     "Reward lab", "Move the weights and see at once what the reward asks for: the exact best routes on the recording, without any training."

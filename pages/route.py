@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.address_choice import choose_segment
-from ui.encoding import NotEncoded
-from ui.encoding_panel import draw_encoding
-from ui.frame import frame
-from ui.parts import notice, stop_with
-from ui.route_live_view import draw_live
-from ui.route_replay_view import draw_recorded
-from ui.run_choice import choose_run
+from ui.route.live_view import draw_live
+from ui.route.replay_view import draw_recorded
+from ui.shared.address_choice import choose_segment
+from ui.shared.encoding import NotEncoded
+from ui.shared.encoding_panel import draw_encoding
+from ui.shared.frame import frame
+from ui.shared.parts import notice, stop_with
+from ui.shared.run_choice import choose_run
 
 SOURCES = ("Recorded question", "Your own question")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.charts_runs import MAX_RUNS
-from ui.frame import frame
-from ui.loaders import runs
-from ui.parts import empty_state, notice
-from ui.run_actions import draw_actions, draw_deleted, draw_undo
-from ui.run_choice import choose_run, choose_runs
-from ui.run_comparison import compare_runs
-from ui.run_table import runs_frame
-from ui.run_upload import draw_upload
+from ui.runs.actions import draw_actions, draw_deleted, draw_undo
+from ui.runs.charts import MAX_RUNS
+from ui.runs.comparison import compare_runs
+from ui.runs.table import runs_frame
+from ui.runs.upload import draw_upload
+from ui.shared.frame import frame
+from ui.shared.loaders import runs
+from ui.shared.parts import empty_state, notice
+from ui.shared.run_choice import choose_run, choose_runs
 
 COLUMNS = {
     "Right %": st.column_config.NumberColumn(format="%.1f", help="Right answers on held-out questions, of the router named beside it."),

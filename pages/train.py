@@ -13,15 +13,15 @@ from der_core.errors import DerError
 from der_core.evaluation.experiment import Sizes, choose_splits, cut, settle_cost
 from der_core.recording.table import Table
 from der_core.routing.reward import describe_preference, prefers_right_at_once
-from ui.frame import frame
-from ui.home import RecordingRef
-from ui.loaders import load, recorded_experts, state_of
-from ui.parts import notice, plain, stop_with
-from ui.recording_choice import choose_part, choose_recording
-from ui.settings import suggested_name, train_settings
-from ui.training_live import is_training, show_training
-from ui.training_result import show_result
-from ui.work import start_training, this_tab, training_process
+from ui.shared.frame import frame
+from ui.shared.home import RecordingRef
+from ui.shared.loaders import load, recorded_experts, state_of
+from ui.shared.parts import notice, plain, stop_with
+from ui.shared.recording_choice import choose_part, choose_recording
+from ui.shared.settings import suggested_name, train_settings
+from ui.shared.work import start_training, this_tab, training_process
+from ui.train.live import is_training, show_training
+from ui.train.result import show_result
 
 MAX_NAME = 60
 

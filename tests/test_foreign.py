@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from der_core.commands.terminal import complain, say
+from der_core.cli.terminal import complain, say
 from der_core.foreign import harmless, in_one_line
 
 

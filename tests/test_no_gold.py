@@ -177,7 +177,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file of which every second question has no answer, and one without any answer."""
     monkeypatch.chdir(tmp_path)
     for command in ("run", "train", "evaluate"):
-        monkeypatch.setattr(f"der_core.commands.{command}.SentenceEncoder", NamedHashEncoder)
+        monkeypatch.setattr(f"der_core.cli.{command}.SentenceEncoder", NamedHashEncoder)
     rows = [f"does lamp {i} burn,{'' if i % 2 else 'yes' if i % 4 == 0 else 'no'}" for i in range(24)]
     (tmp_path / "half.csv").write_text("\n".join(["question,answer", *rows]), encoding="utf-8")
     nobody_knows = [json.dumps({"question": f"does lamp {i} burn"}) for i in range(24)]

@@ -21,8 +21,8 @@ from der_core.config import TrainConfig
 from der_core.errors import SettingsError, TrainingEnded
 from der_core.evaluation.experiment import choose_splits
 from der_core.routing.encoding import KnownVectors
+from der_core.routing.saved.trained import TrainedRouter, TrainingProgress
 from der_core.routing.state import state_texts
-from der_core.routing.trained import TrainedRouter, TrainingProgress
 from der_core.training_process import TrainingProcess
 from der_core.work.training import TrainingOrder, TrainingOutcome, train_and_compare
 

@@ -14,7 +14,7 @@ from table_experts import TableExpert
 from trained_routers import QUICK_DEPLOYABLE, untrained_router
 
 from der_core.cli import main
-from der_core.commands.run import probe
+from der_core.cli.run import probe
 from der_core.config import DEPLOYABLE
 from der_core.evaluation.experiment import choose_splits, cut, evaluate, report, settle_cost, train
 from der_core.evaluation.expert_figures import expert_figures
@@ -26,8 +26,8 @@ from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
 from der_core.records import Label, Question, Reply
 from der_core.routing.live import LiveSource, route_question
-from der_core.routing.router_file import load_router, pack_router
-from der_core.routing.trained import AgentRouter
+from der_core.routing.saved.router_file import load_router, pack_router
+from der_core.routing.saved.trained import AgentRouter
 
 ENCODER = HashEncoder()
 NOTE = "Cost mode compute lacks token counts and seconds of mute, so costs are in mode wall"
@@ -53,7 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a recording of two experts, one of whom tells no usage and has no known size."""
     monkeypatch.chdir(tmp_path)
     for command in ("train", "evaluate"):
-        monkeypatch.setattr(f"der_core.commands.{command}.SentenceEncoder", NamedHashEncoder)
+        monkeypatch.setattr(f"der_core.cli.{command}.SentenceEncoder", NamedHashEncoder)
     told = ScriptedExpert(make_spec("told"), says(Label.YES, 0.8))
     mute = WithoutUsage(make_spec("mute", params_billions=None), says(Label.NO, 0.2))
     with Store.open(tmp_path / "r.sqlite") as store:
@@ -161,7 +161,7 @@ class ForgetsUsage(TableExpert):
 
 
 def test_a_live_route_of_unknown_cost_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
-    from der_core.commands.ask import show_event
+    from der_core.cli.ask import show_event
 
     table = make_table([[Label.YES, Label.NO], [Label.NO, Label.YES]])
     router = untrained_router(table, QUICK_DEPLOYABLE)

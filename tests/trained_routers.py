@@ -12,9 +12,9 @@ from der_core.recording.table import Table
 from der_core.routing.cost import fit_prices
 from der_core.routing.policy import PolicyNetwork, weight_shapes
 from der_core.routing.process import DecisionProcess
+from der_core.routing.saved.trained import AgentRouter, CurvePoint, TrainedRouter
 from der_core.routing.sources import TableSource
 from der_core.routing.state import StateEncoder
-from der_core.routing.trained import AgentRouter, CurvePoint, TrainedRouter
 
 QUICK = PPOConfig(total_steps=512, n_envs=16, n_steps=8, batch_size=64, n_epochs=4, learning_rate=3e-3, hidden=(16,), patience=0)
 QUICK_PAPER = replace(PAPER, ppo=QUICK)

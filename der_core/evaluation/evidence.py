@@ -18,7 +18,7 @@ from der_core.recording.store import Store
 from der_core.recording.table import Table, load_table
 from der_core.routing.baselines.orders import single, single_name
 from der_core.routing.confidence import with_program_confidence
-from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
+from der_core.routing.saved.trained import AgentRouter, TrainedRouter, check_experts_match
 
 if TYPE_CHECKING:
     from der_core.evaluation.experiment import Evaluation

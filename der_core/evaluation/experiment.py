@@ -30,10 +30,10 @@ from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices
 from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.process import Floats
 from der_core.routing.router import Router
+from der_core.routing.saved.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
 from der_core.routing.sources import TableSource
 from der_core.routing.stopping import calibrate_confidence
 from der_core.routing.thresholds import fit_thresholds
-from der_core.routing.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
 
 AGENT = "DER"
 """Name of the learned router in a comparison, under the end rule it would be used with."""

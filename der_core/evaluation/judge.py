@@ -18,8 +18,8 @@ from der_core.evaluation.seeds import Seeds, with_interval
 from der_core.evaluation.statistics import Difference
 from der_core.records import Label
 from der_core.routing.process import Codes, Floats
+from der_core.routing.saved.trained import AgentRouter
 from der_core.routing.sources import TableSource
-from der_core.routing.trained import AgentRouter
 
 RATES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 _HALVINGS = 9

@@ -34,8 +34,8 @@ from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.cost import Prices
 from der_core.routing.process import StopReason
+from der_core.routing.saved.trained import CurvePoint
 from der_core.routing.sources import TableSource
-from der_core.routing.trained import CurvePoint
 
 SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).with_name("report_schema.json")

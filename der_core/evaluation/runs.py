@@ -2,7 +2,7 @@
 
     runs/<id>/run.json      name, star, times; small, rewritten as a whole
     runs/<id>/report.json   the report (see `der_core.evaluation.report`)
-    runs/<id>/router.zip    the router (see `der_core.routing.router_file`)
+    runs/<id>/router.zip    the router (see `der_core.routing.saved.router_file`)
     runs/.deleted/<id>/     deleted runs, until they are deleted for good
     runs/.adopted.json      ids of runs that came with the product and were copied in, each once
 
@@ -24,8 +24,8 @@ from typing import Any
 
 from der_core.errors import DerError, ReportError
 from der_core.evaluation.report import SCHEMA_VERSION
-from der_core.routing.router_file import load_router, save_router
-from der_core.routing.trained import TrainedRouter
+from der_core.routing.saved.router_file import load_router, save_router
+from der_core.routing.saved.trained import TrainedRouter
 
 Report = dict[str, Any]  # Any: a JSON object, see report_schema.json
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")

@@ -22,7 +22,7 @@ from der_core.foreign import harmless, in_one_line
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.live import Decision
-from der_core.routing.trained import TrainedRouter
+from der_core.routing.saved.trained import TrainedRouter
 from der_core.work.routes import live_events, route_confidence
 
 LONGEST_QUESTION = 10_000

@@ -12,9 +12,9 @@ from der_core.recording.table import by_previous_label
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.live import Decision, route_events
+from der_core.routing.saved.trained import AgentRouter, TrainedRouter, check_experts_match
 from der_core.routing.stopping import confidence
 from der_core.routing.thresholds import centre
-from der_core.routing.trained import AgentRouter, TrainedRouter, check_experts_match
 
 
 def live_events(

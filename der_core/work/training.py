@@ -12,7 +12,7 @@ from der_core.evaluation.report import Json
 from der_core.recording.splits import Splits
 from der_core.recording.table import Table
 from der_core.routing.encoding import KnownVectors, TextEncoder
-from der_core.routing.trained import TrainedRouter, TrainingProgress
+from der_core.routing.saved.trained import TrainedRouter, TrainingProgress
 
 OnProgress = Callable[[TrainingProgress], None]
 OnLearned = Callable[[TrainedRouter], None]

@@ -29,7 +29,7 @@ from der_core.recording.table import load_table
 from der_core.records import Label, Question
 from der_core.routing.encoding import CachedEncoder
 from der_core.routing.state import state_texts
-from ui.home import DEMO_RUNS
+from ui.shared.home import DEMO_RUNS
 
 RECORDING, RUN = "small", "first run"
 N_QUESTIONS = 96

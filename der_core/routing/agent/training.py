@@ -33,10 +33,10 @@ from der_core.routing.cost import Prices, fit_prices
 from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.policy import PolicyNetwork
 from der_core.routing.process import DecisionProcess, Floats
+from der_core.routing.saved.trained import CurvePoint, TrainedRouter, TrainingProgress
 from der_core.routing.sources import TableSource
 from der_core.routing.state import QuestionVectors, StateEncoder
 from der_core.routing.thresholds import fit_thresholds
-from der_core.routing.trained import CurvePoint, TrainedRouter, TrainingProgress
 
 Clock = Callable[[], float]
 OnProgress = Callable[[TrainingProgress], None]

@@ -1,0 +1,134 @@
+"""`run`: the whole job, from real experts to a trained and measured router."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from der_core.cli.ask import converse, specs_for
+from der_core.cli.evaluate import now_utc, show_evaluation, write_report
+from der_core.cli.questions import read_and_tell
+from der_core.cli.record import record_questions
+from der_core.cli.settings import ask_options, command_words, expert_specs, train_config
+from der_core.cli.terminal import complain, figure, say, say_json
+from der_core.cli.train import load_pool, settle_cost_aloud, train_with_progress
+from der_core.config import TrainConfig
+from der_core.errors import ModelMissing
+from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
+from der_core.evaluation.statistics import wilson_interval
+from der_core.experts.locating import at_addresses
+from der_core.experts.opening import check_experts, open_experts
+from der_core.recording.questions import BUNDLED_SETS, Splits, is_question_file, unknown_to, without_passages
+from der_core.recording.store import Store
+from der_core.recording.table import Table
+from der_core.records import Label, Question
+from der_core.routing.cost import fit_prices
+from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
+from der_core.routing.saved.router_file import load_router, save_router
+from der_core.routing.saved.trained import TrainedRouter
+
+HUB_SPLITS = ("train", "validation")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Record, look at single experts, train (or load), evaluate, report; return 1 when the recording stayed incomplete."""
+    config = train_config(arguments)
+    say_json("configuration", {"options": vars(arguments), "settings": config.to_json()})
+    require_ready(arguments)
+    questions, splits = load_split(arguments)
+    with Store.open(Path(arguments.store)) as store:
+        if not record_questions(arguments, store, questions).complete:
+            complain("Going on with the questions that are completely recorded.")
+        if all(question.gold is None for question in questions):
+            say("The replies are kept. Without answers nothing can be trained or measured, so this ends here.")
+            return 0
+        table = load_pool(store, arguments.recording, arguments.use_experts)
+        parts = cut(table, splits)
+        config = settle_cost_aloud(parts, config)
+        probe(parts, arguments.probe_samples, config)
+        encoder = CachedEncoder(SentenceEncoder(config.encoder), store)
+        router = obtain_router(arguments, parts, config, encoder)
+        evaluation = evaluate(parts, router, router.config, encoder)
+        finish(arguments, evaluation, table, router)
+        if arguments.interactive:
+            talk(arguments, router, encoder)
+    return 0
+
+
+def require_ready(arguments: argparse.Namespace) -> None:
+    """Raise ModelMissing, with every line that mends it, unless all experts are ready."""
+    replicas = [replica for spec in expert_specs(arguments) for replica in at_addresses(spec, arguments.host)]
+    missing = [health.message for health in check_experts(replicas, ask_options(arguments)) if not health.ready]
+    if missing:
+        raise ModelMissing("\n       ".join(dict.fromkeys(missing)))
+
+
+def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Splits]:
+    """Return all questions to record, and which of them train, validate and test.
+
+    A hub dataset with splits of its own trains on its training split and tests on its validation split, as
+    the name of an --split overrides; one file is split by passage.
+    """
+    source, seed = arguments.questions, arguments.seed
+    n_train, n_test = arguments.train_samples, arguments.eval_samples
+    if is_question_file(source) or source in BUNDLED_SETS or arguments.split:
+        file = read_and_tell(arguments, arguments.split or "validation", n_train + n_test, with_passage=arguments.passage)
+        return file.questions, choose_splits(file.questions, seed, n_train, n_test)
+    every, held_out = (
+        read_and_tell(arguments, split, limit, with_passage=True).questions
+        for split, limit in zip(HUB_SPLITS, (n_train, n_test), strict=True)
+    )
+    learn = unknown_to(held_out, every)
+    if len(learn) < len(every):
+        say(
+            f"{len(every) - len(learn)} training questions are left out: their passages, or nearly the same ones, are among the test questions."
+        )
+    inner = choose_splits(learn, seed, None, None)
+    splits = Splits(train=inner.train + inner.test, validation=inner.validation, test=tuple(question.id for question in held_out))
+    pool = (*learn, *held_out)
+    return pool if arguments.passage else tuple(without_passages(pool)), splits
+
+
+def probe(parts: Parts, samples: int, config: TrainConfig) -> None:
+    """Print how single experts do on a few training questions, before anything is trained."""
+    table = parts.training.subset(range(min(samples, parts.training.n_questions)))
+    if not table.n_questions:
+        return
+    say(f"\n== single experts on {table.n_questions} training questions ==")
+    costs = fit_prices(parts.training, config.episode.cost_mode, config.calibration_samples).table_costs(table)
+    for index, spec in enumerate(table.experts):
+        right = table.quality[:, index, Label.NONE]
+        interval = wilson_interval(int(right.sum()), len(right))
+        cost = costs[:, index, Label.NONE].mean()
+        say(f"{spec.name:32s} right {right.mean():6.1%} [{interval.low:.1%}, {interval.high:.1%}]  cost {figure(cost)}")
+
+
+def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:
+    """Load the router named by the options, or train one."""
+    if arguments.load_router:
+        say(f"Using the router in {arguments.load_router}; training options have no effect.")
+        return load_router(Path(arguments.load_router), expected_experts=parts.training.experts, expected_encoder=config.encoder)
+    router = train_with_progress(parts, config, encoder)
+    if arguments.save_router:
+        save_router(router, Path(arguments.save_router))
+        say(f"Wrote {arguments.save_router}")
+    return router
+
+
+def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter) -> None:
+    """Write the report, then print the results."""
+    document = report(evaluation, table, router.config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
+    written = ""
+    try:
+        if arguments.save_report:
+            written = write_report(document, Path(arguments.save_report))
+    finally:
+        show_evaluation(evaluation, document)
+    if written:
+        say(written)
+
+
+def talk(arguments: argparse.Namespace, router: TrainedRouter, encoder: TextEncoder) -> None:
+    """Go on with typed questions."""
+    with open_experts(specs_for(router, arguments), ask_options(arguments)) as experts:
+        converse(router, experts, encoder, usable_end(router))

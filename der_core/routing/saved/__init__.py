@@ -1,0 +1,1 @@
+"""What is kept of a training: the trained router, its manifest and its file."""

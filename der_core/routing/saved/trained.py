@@ -1,0 +1,206 @@
+"""A trained router: everything needed to choose, to say where it came from, and to refuse what it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from der_core.config import End, ExpertSpec, TrainConfig
+from der_core.errors import RouterMismatch, SettingsError
+from der_core.experts.protocol import Expert
+from der_core.recording.table import Table
+from der_core.records import Question
+from der_core.routing.cost import Prices
+from der_core.routing.live import LiveSource
+from der_core.routing.policy import PolicyNetwork
+from der_core.routing.process import Floats, Situation
+from der_core.routing.router import Choice, RouteRules
+from der_core.routing.sources import TableSource
+from der_core.routing.state import QuestionVectors, StateEncoder
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One rollout of PPO and the update that followed it.
+
+    `steps` and `seconds` count from the beginning of training. `mean_reward`, `accuracy`, `cost`, `calls`
+    and `stop_share` are means over the routes that ended in the rollout, nan if none did: undiscounted
+    reward, share of right answers, cost and calls per question, share ended by STOP. `expert_shares` [N]
+    are shares of the rollout's calls. `entropy` (nats), the losses, `approx_kl` and `explained_variance`
+    (of the returns by the critic; nan where all returns were equal) are those of the update. The `validation` figures are
+    means over the validation questions after the update, the likeliest action taken each time, under the rules of training;
+    nan where there were none.
+    """
+
+    steps: int
+    seconds: float
+    mean_reward: float
+    accuracy: float
+    cost: float
+    calls: float
+    stop_share: float
+    expert_shares: tuple[float, ...]
+    entropy: float
+    policy_loss: float
+    value_loss: float
+    approx_kl: float
+    explained_variance: float
+    validation_reward: float = nan
+    validation_accuracy: float = nan
+    validation_cost: float = nan
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training is, after each rollout. `eta_s` is what remains at the pace so far."""
+
+    steps: int
+    total_steps: int
+    seconds: float
+    eta_s: float
+    point: CurvePoint
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRouter:
+    """What a training leaves behind; `der_core.routing.saved.router_file` saves all of it.
+
+    `thresholds` are on P(yes), by expert and previous label [N, 4], nan for none; `program_confidence` [N, 2] gives programs theirs (None: no expert writes
+    any). `data_hash` and `training_question_ids` name the replies it
+    was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
+    an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
+    `stopped` tells that somebody ended training early. `best_update` (from 1) is the update whose network this is, the best on
+    the validation questions, and `converged` whether training ended since they had not improved for `patience` updates; both are
+    None where nothing was validated.
+    """
+
+    config: TrainConfig
+    experts: tuple[ExpertSpec, ...]
+    state: StateEncoder
+    network: PolicyNetwork
+    prices: Prices
+    thresholds: Floats
+    curves: tuple[CurvePoint, ...]
+    data_hash: str
+    training_question_ids: tuple[str, ...]
+    prompt_version: str
+    versions: dict[str, str]
+    results: dict[str, Any]  # Any: a JSON object
+    stopped: bool = False
+    validation_question_ids: tuple[str, ...] = ()
+    program_confidence: Floats | None = None
+    best_update: int | None = None
+    converged: bool | None = None
+
+    @property
+    def ending(self) -> str:
+        """Why training ended and which update was kept, in words."""
+        if self.stopped:
+            why = "stopped by hand"
+        elif self.converged:
+            why = f"converged: no better on validation questions for {self.config.ppo.patience} updates"
+        else:
+            why = "all planned steps were taken" + ("" if self.best_update is None else ", without converging")
+        n = len(self.curves)
+        return f"{why}; kept is " + (
+            f"the last of {n} updates" if self.best_update is None else f"update {self.best_update} of {n}, the best on them"
+        )
+
+    def table_source(self, table: Table) -> TableSource:
+        """Return the replies of `table` as this router reads and prices them."""
+        return TableSource(table, self.prices, self.thresholds, self.program_confidence)
+
+    def live_source(self, questions: Sequence[Question], experts: Sequence[Expert]) -> LiveSource:
+        """Return a source that asks `experts`, whose replies are read and priced as those of `table_source`."""
+        return LiveSource(questions, experts, self.prices, self.thresholds, self.program_confidence)
+
+
+class AgentRouter:
+    """The trained agent as a router: the likeliest action, the lowest of equally likely ones.
+
+    `end` runs it under another end rule than it was trained with, for instance one that needs no gold
+    answer. Raises SettingsError where the rule is `stop_action` and the agent never learned to stop.
+    """
+
+    def __init__(self, trained: TrainedRouter, vectors: QuestionVectors, *, end: End | None = None, name: str | None = None) -> None:
+        learned = trained.config.episode
+        episode = learned if end is None else replace(learned, end=end)
+        if episode.has_stop_action and not learned.has_stop_action:
+            raise SettingsError(
+                f"This router was trained with end {learned.end!r}, not to stop by itself. Choose the end confidence, agreement or never."
+            )
+        self._trained = trained
+        self._vectors = vectors
+        self.name = name or _readable_name(trained, episode.end)
+        self.rules = RouteRules(episode)
+
+    def ending(self, end: End) -> AgentRouter:
+        """Return the same agent under another end rule."""
+        return AgentRouter(self._trained, self._vectors, end=end, name=self.name)
+
+    @property
+    def oracle(self) -> bool:
+        """Whether its routes end on the gold answer."""
+        return self.rules.episode.end == "gold"
+
+    def choose(self, now: Situation) -> Choice:
+        """Return the likeliest action of each route, and the probabilities of all actions."""
+        probabilities = self._trained.network.probabilities(self._trained.state.observe(self._vectors, now))
+        if self._trained.network.masks_stop and not self.rules.episode.has_stop_action:
+            probabilities = _without_stop(probabilities)
+        return Choice(np.argmax(probabilities, axis=1), probabilities)
+
+
+def check_experts_match(trained: TrainedRouter, specs: Sequence[ExpertSpec]) -> None:
+    """Raise RouterMismatch unless `specs` are the router's experts: names in order, answering styles and +held, and digests where both are known."""
+    known, given = (tuple(spec.name for spec in experts) for experts in (trained.experts, specs))
+    if known != given:
+        raise RouterMismatch(
+            f"The router was trained for the experts {', '.join(known)}, not {', '.join(given)}. "
+            "Open its experts in its order, or train again."
+        )
+    for own, other in zip(trained.experts, specs, strict=True):
+        if own.style != other.style:
+            raise RouterMismatch(
+                f"The router knows expert {own.name} with style {own.style}, not {other.style}. Change the style, or train again."
+            )
+        if own.held != other.held:
+            asked = ("as it likes", "held to yes or no")
+            raise RouterMismatch(
+                f"The router knows expert {own.name} {asked[own.held]}, not {asked[other.held]}. Change that, or train again."
+            )
+        if own.digest and other.digest and own.digest != other.digest:
+            raise RouterMismatch(
+                f"Expert {own.name} has the weights {_short(other.digest)}, the router was trained with {_short(own.digest)}. "
+                "Install those again, or record and train again."
+            )
+
+
+def check_encoder_matches(trained: TrainedRouter, encoder_id: str) -> None:
+    """Raise RouterMismatch unless the router was trained with the encoder of that id."""
+    if trained.state.encoder_id != encoder_id:
+        raise RouterMismatch(
+            f"The router reads vectors of the encoder {trained.state.encoder_id!r}, not {encoder_id!r}. Use its encoder, or train again."
+        )
+
+
+def _readable_name(trained: TrainedRouter, end: End) -> str:
+    name = f"DER {trained.config.reward.shaping}"
+    return name if end == trained.config.episode.end else f"{name}, {end.replace('_', ' ')}"
+
+
+def _without_stop(probabilities: Floats) -> NDArray[np.float64]:
+    """Share the probability of STOP among the experts in proportion."""
+    experts = probabilities[:, :-1]
+    total = experts.sum(axis=1, keepdims=True)
+    n_experts = experts.shape[1]
+    return np.where(total > 0, experts / np.where(total > 0, total, 1.0), 1.0 / n_experts)
+
+
+def _short(digest: str) -> str:
+    return digest if len(digest) <= 19 else digest[:19] + "…"

@@ -1,0 +1,231 @@
+"""The live side of the Route page: type a question, watch the experts answer it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from der_core.config import End, ExpertSpec
+from der_core.errors import JobBusy
+from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
+from der_core.evaluation.runs import Run
+from der_core.evaluation.single_route import FirstReply
+from der_core.jobs import JobSnapshot, JobState
+from der_core.records import Question, Route, Step
+from der_core.routing.live import Decision
+from der_core.routing.saved.trained import TrainedRouter
+from ui.route.after import draw_first_replies
+from ui.route.live import FIRST_REPLIES, ROUTE, WARMING, Asked, Warming, start_first_replies, start_route, start_warming
+from ui.route.readiness import draw_readiness
+from ui.route.view import Scene, draw_question, draw_route
+from ui.shared.address_choice import choose_segment, text_from_address, text_to_address
+from ui.shared.expert_trial import MAX_PASSAGE, MAX_QUESTION
+from ui.shared.loaders import run_router
+from ui.shared.parts import duration, notice, plain, plain_sentence
+from ui.shared.work import board, latest, this_tab
+
+REFRESH_S = 0.5
+_END_WORDS: dict[End, str] = {
+    "stop_action": "when it chooses to stop",
+    "agreement": "two answers agree",
+    "confidence": "an answer is confident",
+    "never": "only at the longest route",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question to try, with the passage it is about if there is one."""
+
+    text: str
+    passage: str = ""
+
+
+EXAMPLES = {
+    "Whales": Example("Are whales fish?"),
+    "Leap year": Example("Was the year 2000 a leap year?"),
+    "Boiling point": Example("Does water boil at a lower temperature on a high mountain?"),
+    "Ferry": Example(
+        "Can a cyclist cross at half past nine in the evening?",
+        "The ferry to Lindholm sails every twenty minutes from six in the morning. Cars are taken until eight in the evening, "
+        "bicycles until the last crossing at ten. On Sundays the first boat leaves an hour later.",
+    ),
+    "Library": Example(
+        "May a visitor borrow the atlas over the weekend?",
+        "The reading room is open to all. Members may take home up to four books for three weeks. Atlases and newspapers are read "
+        "in the room, except that members may borrow an atlas from Friday to Monday. Visitors may not borrow anything.",
+    ),
+}
+
+
+def draw_live(run: Run) -> None:
+    """Draw the box for a question, and the route that the experts take for the last one that was asked."""
+    router = run_router(run.id)
+    asked = _draw_box(run, router)
+    if asked is not None:
+        _start(lambda: start_route(asked, this_tab()))
+    readiness = st.container()
+    start_warming(router.experts, this_tab())
+    job = latest(ROUTE)
+    first = latest(FIRST_REPLIES)
+    active = any(one is not None and one.state.active for one in (job, first))
+    warming = latest(WARMING)
+    is_polling = active or (warming is not None and warming.state.active)
+    st.fragment(_draw_job, run_every=REFRESH_S if is_polling else None)(run, is_polling)
+    # Last, because servers are asked: all else stands on the page by then.
+    if not active:
+        with readiness:
+            draw_readiness(run, router.experts, told=job.message if job is not None else "")
+
+
+def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(":small[Examples]", width="content")
+        for name in EXAMPLES:
+            st.button(name, key=f"route_example_{name}", on_click=_take_example, args=(name,))
+    with st.form("route_form", border=True):
+        field, button = st.columns([5, 1], vertical_alignment="bottom")
+        text = field.text_input(
+            "Your yes/no question",
+            max_chars=MAX_QUESTION,
+            key="route_text",
+            bind="query-params",
+            persist_state="session",
+            placeholder="Is …?",
+        )
+        pressed = button.form_submit_button("Route it", icon=":material/send:", type="primary", width="stretch")
+        text_from_address("route_passage", MAX_PASSAGE)
+        given = bool(st.session_state.get("route_passage"))  # one that is sent along has to be seen
+        with st.expander("Passage, and how the route ends", icon=":material/tune:", expanded=given):
+            passage = st.text_area(
+                "Passage the question is about (optional)", max_chars=MAX_PASSAGE, key="route_passage", persist_state="session", height=100
+            )
+            text_to_address("route_passage", passage or "")
+            end = _choose_end(router)
+    if not pressed:
+        return None
+    typed = (text or "").strip()[:MAX_QUESTION]
+    if not typed:
+        st.warning("Type a question first, or take one of the examples.", icon=":material/edit:")
+        return None
+    return Asked(run.id, Question("typed", typed, (passage or "").strip()[:MAX_PASSAGE] or None), end)
+
+
+def _choose_end(router: TrainedRouter) -> End:
+    usual = usable_end(router)
+    if router.config.episode.end != "gold":
+        st.caption(f"The route ends as the router was trained to: {_END_WORDS[usual]}.")
+        return usual
+    return choose_segment(
+        "The route ends when",
+        GOLDLESS_ENDS,
+        usual,
+        "route_end",
+        format_func=_END_WORDS.__getitem__,
+        help="This router learned to end on the gold answer, which nobody knows of a typed question.",
+    )
+
+
+def _take_example(name: str) -> None:
+    example = EXAMPLES[name]
+    st.session_state["route_text"], st.session_state["route_passage"] = example.text, example.passage
+
+
+def _start(start: Callable[[], str]) -> None:
+    try:
+        start()
+    except JobBusy as error:
+        notice(error)
+
+
+def _draw_job(run: Run, was_active: bool) -> None:
+    job, first, warming = latest(ROUTE), latest(FIRST_REPLIES), latest(WARMING)
+    if was_active and not any(one is not None and one.state.active for one in (job, first, warming)):
+        st.rerun()  # the whole page: the polling ends
+    _draw_warming(warming, run_router(run.id).experts)
+    asked = _asked(job)
+    if job is None or asked is None:
+        st.caption("The route appears here step by step: what the router sees, whom it asks, what comes back, and why it ends.")
+    elif asked.run_id != run.id:
+        st.info(plain(f"The last question was routed with another run, {asked.run_id}."), icon=":material/info:")
+    else:
+        _draw_asked(job, asked)
+
+
+def _draw_warming(job: JobSnapshot | None, experts: tuple[ExpertSpec, ...]) -> None:
+    """Draw how far the loading of these experts is, how long it took, or why it failed."""
+    if job is None or job.history[:1] != (Warming(experts),):
+        return
+    if job.state.active:
+        st.markdown(f":material/hourglass_top: {plain(job.report.text)} · {duration(job.elapsed_s)}")
+    elif job.state is JobState.DONE:
+        st.caption(f"The models are loaded; that took {duration(job.result)}, which no answer's time includes.")
+    elif job.state is JobState.FAILED:
+        st.warning(plain_sentence(job.message), icon=":material/power_off:")
+
+
+def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
+    router = run_router(asked.run_id)
+    scene = Scene(
+        kind="live",
+        told=f"The experts answer now; nobody tells them or the router what is right. Started in {'this' if job.owner == this_tab() else 'another'} tab.",
+        question=asked.question,
+        specs=router.experts,
+        borders=router.thresholds,
+        state=router.config.episode.state,
+    )
+    draw_question(scene)
+    _draw_state(job)
+    events = [event for event in job.history if isinstance(event, Decision | Step | Route)]
+    draw_route(scene, events, broken=not job.state.active)
+    if job.state is JobState.DONE:
+        _draw_first(asked)
+
+
+def _draw_state(job: JobSnapshot) -> None:
+    if job.state.active:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            stopping = job.state is JobState.STOPPING
+            usual = "" if job.report.eta_s is None else f" · usually {duration(job.report.eta_s)} for a reply"
+            st.markdown(
+                f":material/hourglass_top: {plain('Stopping' if stopping else job.report.text)} · {duration(job.elapsed_s)}{usual}",
+                width="content",
+            )
+            st.button(
+                "Stop", icon=":material/stop:", key="route_stop", shortcut="S", disabled=stopping, on_click=board().stop, args=(job.id,)
+            )
+    elif job.state is JobState.FAILED:
+        st.error(plain_sentence(job.message), icon=":material/error:")
+    elif job.state is JobState.STOPPED:
+        st.warning("The route was stopped before its end. Ask again when you like.", icon=":material/stop_circle:")
+
+
+def _draw_first(asked: Asked) -> None:
+    job = latest(FIRST_REPLIES)
+    if job is None or _asked(job) != asked:
+        about = "Asks every expert the question, none seeing another's answer."
+        if st.button("What would the others have said?", icon=":material/groups:", key="route_first", help=about):
+            _start(lambda: start_first_replies(asked, this_tab()))
+            st.rerun()
+        return
+    st.subheader("What every expert says first", anchor=False)
+    if job.state.active:
+        left = "" if job.report.eta_s is None else f" · about {duration(job.report.eta_s)} left"
+        st.progress(job.report.fraction, text=plain(job.report.text) + left)
+        st.button("Stop", icon=":material/stop:", key="route_first_stop", on_click=board().stop, args=(job.id,))
+    elif job.state is JobState.FAILED:
+        st.error(plain_sentence(job.message), icon=":material/error:")
+    replies = _replies(job.history)
+    if replies:
+        draw_first_replies(replies, None)
+
+
+def _asked(job: JobSnapshot | None) -> Asked | None:
+    first = job.history[0] if job is not None and job.history else None
+    return first if isinstance(first, Asked) else None
+
+
+def _replies(history: Sequence[object]) -> list[FirstReply]:
+    return [record for record in history if isinstance(record, FirstReply)]
