@@ -80,7 +80,7 @@ def _intervals(told: Mapping[str, Any]) -> FrontierIntervals:  # Any: JSON value
 def _comparison(report: Json) -> Comparison:
     results, traced = report["results"], report["traces"]["router"]
     places = {single_name(expert["name"]): place for place, expert in enumerate(report["experts"])}
-    rows = [_row(row) for row in (*results["deployable"], *results["oracle"])]
+    rows = [reported_row(row) for row in (*results["deployable"], *results["oracle"])]
     rows.sort(key=lambda row: (row.family != "learned" or row.name != traced, places.get(row.name, len(places))))
     constant = next(row for row in rows if row.family == "constant")
     return Comparison(
@@ -95,8 +95,12 @@ def _comparison(report: Json) -> Comparison:
     )
 
 
-def _row(told: Mapping[str, Any]) -> Row:  # Any: JSON values
+def reported_row(told: Mapping[str, Any]) -> Row:  # Any: JSON values
+    """Return one row of a report; KeyError and TypeError where it is none."""
     values = {field.name: _known(told[field.name]) for field in fields(Row) if field.name != "difference_hindsight"}
+    for field in fields(Row):
+        if field.type in ("float", "int") and not isinstance(values[field.name], (float, int)):
+            raise TypeError(f"{field.name} of {told['name']!r} is no number")
     # Reports of an earlier version do not tell this one.
     hindsight = _known(told.get("difference_hindsight") or asdict(UNKNOWN_DIFFERENCE))
     differences = {"difference": Difference(**values["difference"]), "difference_hindsight": Difference(**hindsight)}

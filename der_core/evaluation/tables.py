@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from der_core.evaluation.bar import bar, bar_sentence
-from der_core.evaluation.comparison import Comparison, Row
-from der_core.evaluation.statistics import Difference
+from der_core.evaluation.comparison import Comparison
+from der_core.evaluation.row_columns import HEAD, row_text
 
 DEPLOYABLE_TITLE = "Deployable: needs no gold answer"
 ORACLE_TITLE = "Oracle: uses the gold answer, a ceiling and no competitor"
-_COLUMNS = (
-    "router",
-    "right %",
-    "95 % interval",
-    "balanced %",
-    "yes %",
-    "calls",
-    "cost",
-    "p50 s",
-    "p95 s",
-    "vs best single",
-    "p",
-    "vs best in hindsight",
-)
-NO_DATA = "–"
 
 
 def format_table(comparison: Comparison) -> str:
     """Return both rankings as aligned columns, each under its title; a dash stands for no data."""
-    parts = [f"{title}\n{_aligned([_COLUMNS, *cells])}" for title, cells in _sections(comparison)]
+    parts = [f"{title}\n{_aligned([HEAD, *cells])}" for title, cells in _sections(comparison)]
     return "\n\n".join([*parts, _legend(comparison)])
 
 
 def markdown_table(comparison: Comparison) -> str:
     """Return both rankings as Markdown tables, each under its title."""
-    parts = [f"**{title}**\n\n{_markdown([_COLUMNS, *cells])}" for title, cells in _sections(comparison)]
+    parts = [f"**{title}**\n\n{_markdown([HEAD, *cells])}" for title, cells in _sections(comparison)]
     return "\n\n".join([*parts, _legend(comparison)])
 
 
@@ -47,34 +31,17 @@ def text_table(rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
 
 def _sections(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
     ranked = ((DEPLOYABLE_TITLE, comparison.deployable), (ORACLE_TITLE, comparison.oracle))
-    return [(title, [_cells(row, row.costs[comparison.cost_mode]) for row in rows]) for title, rows in ranked if rows]
-
-
-def _cells(row: Row, cost: float) -> tuple[str, ...]:
-    return (
-        row.name,
-        _number(100 * row.accuracy, 1),
-        f"{_number(100 * row.low, 1)} to {_number(100 * row.high, 1)}",
-        _number(100 * row.balanced_accuracy, 1),
-        _number(100 * row.yes_rate, 1),
-        _number(row.calls, 2),
-        _number(cost, 2),
-        _number(row.seconds_p50, 3),
-        _number(row.seconds_p95, 3),
-        _points(row.difference),
-        _number(row.mcnemar_p, 3),
-        _points(row.difference_hindsight),
-    )
-
-
-def _points(gap: Difference) -> str:
-    return f"{_number(100 * gap.value, 1, '+')} ({_number(100 * gap.low, 1, '+')} to {_number(100 * gap.high, 1, '+')})"
+    return [(title, [row_text(row, comparison.cost_mode) for row in rows]) for title, rows in ranked if rows]
 
 
 def counted(comparison: Comparison) -> str:
     """Return in words how many questions every row counts, and how many it does not for want of a gold answer."""
-    without = f" ({comparison.n_not_counted} without an answer are not counted)" if comparison.n_not_counted else ""
-    return f"{comparison.rows[0].n} questions{without}"
+    return counted_words(comparison.rows[0].n, comparison.n_not_counted)
+
+
+def counted_words(n: int, n_not_counted: int) -> str:
+    """Return in words that `n` questions are counted, and that others are not for want of a gold answer."""
+    return f"{n} questions" + (f" ({n_not_counted} without an answer are not counted)" if n_not_counted else "")
 
 
 def _legend(comparison: Comparison) -> str:
@@ -101,7 +68,3 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
     head, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     rule = "| --- |" + " ---: |" * (len(rows[0]) - 1)
     return "\n".join([head, rule, *body])
-
-
-def _number(value: float, digits: int, sign: str = "") -> str:
-    return NO_DATA if math.isnan(value) else f"{value:{sign}.{digits}f}"

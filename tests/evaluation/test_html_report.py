@@ -185,7 +185,10 @@ def test_a_figure_without_data_is_a_dash_and_never_a_zero(trained: dict[str, Any
         row[field] = None
     row |= {"costs": {}, "difference": {"value": None, "low": None, "high": None}}
     text = html_report(trained, "x")
-    assert f"<td>DER{': ' + row['detail'] if row['detail'] else ''}</td><td>–</td><td>– to –</td><td>–</td><td>–</td><td>–</td>" in text
+    assert (
+        f"<td>DER{': ' + row['detail'] if row['detail'] else ''}</td><td>–</td><td>– to –</td><td>– (– to –)</td><td>–</td><td>–</td><td>–</td>"
+        in text
+    )
 
 
 @pytest.mark.parametrize("part", ["results", "splits", "experts", "traces", "versions", "curves", "settings"])
@@ -219,3 +222,9 @@ def test_claims_and_bar_are_told(baselines: dict[str, Any]) -> None:
     assert page.text.count("not computed: there is no learned router") == 5
     without = {key: value for key, value in baselines.items() if key != "claims"}
     assert "Five claims" not in Page(html_report(without, "run")).text
+
+
+def test_a_report_of_an_earlier_version_is_a_page_too(trained: dict[str, Any]) -> None:
+    before = {key: part for key, part in trained.items() if key not in ("training", "claims")}
+    before["results"] = {key: part for key, part in trained["results"].items() if key not in ("cost_note", "n_not_counted", "bar")}
+    assert "DER" in Page(html_report(before, "x")).text

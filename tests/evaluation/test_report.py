@@ -18,7 +18,8 @@ from der_core.config import DEPLOYABLE, CostMode, Style, TrainConfig
 from der_core.errors import ReportError
 from der_core.evaluation.comparison import compare, fit_all_prices
 from der_core.evaluation.report import Evaluated, Json, build_report, installed_versions, load_schema, machine, validate_report
-from der_core.evaluation.tables import NO_DATA, format_table, markdown_table
+from der_core.evaluation.row_columns import NO_DATA
+from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.questions import Splits
 from der_core.routing.baselines import Part, build_baselines, fit_reference
 from der_core.routing.process import Situation

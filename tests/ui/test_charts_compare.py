@@ -166,7 +166,7 @@ class TestTables:
         line = frame.loc["majority vote"]
         assert list(frame.index) == [row.name for row in compared.rows]
         assert line["Right %"] == round(100 * row.accuracy, 1)
-        assert line["Cost"] == round(row.costs["compute"], 3)
+        assert line["Cost"] == round(row.costs["compute"], 2)
         assert line["Above zero router"] == round(100 * front.above["majority vote"], 1)
         above = sure.above["majority vote"]
         assert (line["Above from"], line["Above to"]) == (round(100 * above.low, 1), round(100 * above.high, 1))

@@ -148,7 +148,7 @@ class TestRun:
         assert deployable["Router"].tolist() == [row.name for row in comparison.deployable]
         assert oracle["Router"].tolist() == [row.name for row in comparison.oracle]
         gap = comparison.deployable[1].difference
-        assert deployable["Its 95 % interval"].tolist()[1] == f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}"
+        assert deployable["Vs best single, 95 %"].tolist()[1] == f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}"
 
     @pytest.mark.parametrize("mode", ["compute", "latency", "tokens", "params", "wall"])
     def test_cost_modes_change_the_axis(self, trained_home: Home, mode: str) -> None:

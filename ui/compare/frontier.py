@@ -13,7 +13,7 @@ import pandas as pd
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.frontier import Frontier, FrontierIntervals
-from der_core.evaluation.statistics import Interval
+from der_core.evaluation.row_columns import row_cells
 from ui.shared.label_places import Box, Type, boxes_around, place_labels
 from ui.shared.palette import QUIET, expert_colour
 
@@ -100,65 +100,30 @@ def important(comparison: Comparison) -> tuple[str, ...]:
 
 def comparison_frame(rows: Sequence[Row], frontier: Frontier, intervals: FrontierIntervals) -> pd.DataFrame:
     """Return every figure of `rows` as a table for people, one line a router."""
-    return pd.DataFrame([_frame_row(row, frontier, intervals.above[row.name]) for row in rows])
-
-
-def _frame_row(row: Row, frontier: Frontier, above: Interval) -> dict[str, object]:
-    return {
-        "Router": row.name,
-        "Kind": kind(row),
-        "Right %": _percent(row.accuracy),
-        "95 % from": _percent(row.low),
-        "95 % to": _percent(row.high),
-        "Difference": _percent(row.difference.value),
-        "Difference from": _percent(row.difference.low),
-        "Difference to": _percent(row.difference.high),
-        "p": _rounded(row.mcnemar_p, 4),
-        "Differs": row.differs,
-        "Calls": _rounded(row.calls, 2),
-        "Cost": _rounded(row.costs[frontier.mode], 3),
-        "Above zero router": _percent(frontier.above[row.name]),
-        "Above from": _percent(above.low),
-        "Above to": _percent(above.high),
-        "Cost, zero router": _rounded(frontier.equal_cost[row.name], 3),
-        "Undominated": row.name in frontier.pareto,
-        "Balanced %": _percent(row.balanced_accuracy),
-        "Says yes %": _percent(row.yes_rate),
-        "Median s": _rounded(row.seconds_p50, 3),
-        "p95 s": _rounded(row.seconds_p95, 3),
-        "Stops right %": _percent(row.stop.precision),
-        "Stops when right %": _percent(row.stop.recall),
-        "Right, then lost %": _percent(row.stop.lost),
-        "What it does": row.detail,
-    }
+    return pd.DataFrame(
+        [
+            row_cells(row, frontier.mode, ends_apart=True)
+            | {"Kind": kind(row), "Undominated": row.name in frontier.pareto}
+            | _above_zero_router(row, frontier)
+            | {"Above from": round(100 * intervals.above[row.name].low, 1), "Above to": round(100 * intervals.above[row.name].high, 1)}
+            for row in rows
+        ]
+    )
 
 
 def ranking_frame(rows: Sequence[Row], frontier: Frontier, intervals: FrontierIntervals) -> pd.DataFrame:
-    """Return the ranking as it is read: the figures that decide, intervals in words."""
-    return pd.DataFrame([_ranking_row(row, frontier, intervals.above[row.name]) for row in rows])
+    """Return the ranking as it is read: intervals in words."""
+    lines = []
+    for row in rows:
+        above = intervals.above[row.name]
+        words = "" if math.isnan(above.low) else f"{100 * above.low:+.1f} to {100 * above.high:+.1f}"
+        lines.append(row_cells(row, frontier.mode) | _above_zero_router(row, frontier) | {"Above, 95 %": words})
+    return pd.DataFrame(lines)
 
 
-def _ranking_row(row: Row, frontier: Frontier, above: Interval) -> dict[str, object]:
-    gap = row.difference
-    return {
-        "Router": row.name,
-        "Right %": _percent(row.accuracy),
-        "95 % interval": f"{100 * row.low:.1f} to {100 * row.high:.1f}",
-        "Difference": _percent(gap.value),
-        "Its 95 % interval": f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}",
-        "p": "" if math.isnan(row.mcnemar_p) else "< 0.001" if row.mcnemar_p < 0.001 else f"{row.mcnemar_p:.3f}",
-        "Differs": "yes" if row.differs else "",
-        "Calls": _rounded(row.calls, 2),
-        "Cost": _rounded(row.costs[frontier.mode], 2),
-        "Above zero router": _percent(frontier.above[row.name]),
-        "Above, 95 %": "" if math.isnan(above.low) else f"{100 * above.low:+.1f} to {100 * above.high:+.1f}",
-        "Balanced %": _percent(row.balanced_accuracy),
-        "Says yes %": _percent(row.yes_rate),
-        "Median s": _rounded(row.seconds_p50, 2),
-        "Stops right %": _percent(row.stop.precision),
-        "Stops when right %": _percent(row.stop.recall),
-        "What it does": row.detail,
-    }
+def _above_zero_router(row: Row, frontier: Frontier) -> dict[str, float]:
+    equal_cost = frontier.equal_cost[row.name]
+    return {"Above zero router": round(100 * frontier.above[row.name], 1), "Cost, zero router": round(equal_cost, 3)}
 
 
 def kind(row: Row) -> str:
@@ -335,11 +300,3 @@ class _Scale:
 
     def _up(self, share: float) -> float:
         return self._height * (100 * share - self._low) / max(self._high - self._low, 1e-9)
-
-
-def _percent(share: float) -> float | None:
-    return None if math.isnan(share) else round(100 * share, 1)
-
-
-def _rounded(value: float, digits: int) -> float | None:
-    return None if math.isnan(value) else round(value, digits)

@@ -115,7 +115,7 @@ def _table(frame: pd.DataFrame, key: str, alt: str) -> None:
     config = {
         "Router": st.column_config.TextColumn(pinned=True),
         **{name: st.column_config.NumberColumn(format="%.1f") for name in frame if str(name).endswith("%")},
-        **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("Difference", "Above zero router")},
-        **{name: st.column_config.NumberColumn(format="%.2f") for name in ("Calls", "Cost", "Median s")},
+        **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("Vs best single", "Vs best in hindsight", "Above zero router")},
+        **{name: st.column_config.NumberColumn(format="%.2f") for name in ("Calls", "Cost", "Cost, zero router", "Median s", "p95 s")},
     }
     st.dataframe(frame, hide_index=True, width="stretch", height="content", column_config=config, placeholder=DASH, key=key, alt=alt)
