@@ -185,10 +185,7 @@ def test_a_figure_without_data_is_a_dash_and_never_a_zero(trained: dict[str, Any
         row[field] = None
     row |= {"costs": {}, "difference": {"value": None, "low": None, "high": None}}
     text = html_report(trained, "x")
-    assert (
-        f"<td>DER{': ' + row['detail'] if row['detail'] else ''}</td><td>–</td><td>– to –</td><td>– (– to –)</td><td>–</td><td>–</td><td>–</td>"
-        in text
-    )
+    assert f"<td>DER{': ' + row['detail'] if row['detail'] else ''}</td>{'<td>–</td>' * 6}" in text
 
 
 @pytest.mark.parametrize("part", ["results", "splits", "experts", "traces", "versions", "curves", "settings"])
