@@ -41,7 +41,7 @@ class View:
 VIEWS = (
     View("overview", "", "Overview"),
     View("train", "train", "Train"),
-    View("route", "route", "Route", shown="text=Prompt >> nth=0"),
+    View("route", "route", "Route", shown=".stage h2"),
     View("compare", "compare", "Compare", shown=".st-key-compare_chart"),
     View("reward-lab", "reward_lab", "Reward lab"),
     View("train-dark", "train", "Train", shown=".st-key-train_mean_reward", scheme="dark"),

@@ -7,6 +7,7 @@ import streamlit as st
 from der_core.errors import DerError
 from ui.route.live_view import draw_live
 from ui.route.replay_view import draw_recorded
+from ui.route.view import Places
 from ui.shared.address_choice import choose_segment
 from ui.shared.encoding import NotEncoded
 from ui.shared.encoding_panel import draw_encoding
@@ -16,19 +17,20 @@ from ui.shared.run_choice import choose_run
 
 SOURCES = ("Recorded question", "Your own question")
 
-frame("Route", "Watch one question find its way: what the router sees, whom it asks, what comes back, and why it stops.")
-left, right = st.columns([3, 2], vertical_alignment="bottom")
-with left:
+frame("Route")
+bar = st.container(horizontal=True, vertical_alignment="center")
+places = Places(bar, st.container(), st.container(), st.container(), st.container())
+with places.choices:
     run = choose_run("run", "Run: whose router chooses")
 if run is None:
     stop_with("No router has been trained yet, so there is nothing to route with.", "pages/train.py", "Train a router")
-with right:
-    source = choose_segment("Question", SOURCES, SOURCES[0], "route_source", label_visibility="collapsed", width="stretch")
+with places.bar:
+    source = choose_segment("Question", SOURCES, SOURCES[0], "route_source", label_visibility="collapsed")
 try:
     if source == SOURCES[1]:
-        draw_live(run)
+        draw_live(run, places)
     else:
-        draw_recorded(run)
+        draw_recorded(run, places)
 except NotEncoded as needed:
     draw_encoding(needed)
 except DerError as error:

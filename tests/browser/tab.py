@@ -89,6 +89,11 @@ def in_address(tab: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(tab.url).query).items()}
 
 
+def unfold(tab: Page) -> None:
+    """Open the route in words below the stage."""
+    tab.locator(".st-key-route_words summary").first.click()
+
+
 def metric(tab: Page, label: str) -> Locator:
     """The value of the figure called `label`."""
     return tab.get_by_test_id("stMetric").filter(has=tab.get_by_text(label, exact=True)).get_by_test_id("stMetricValue")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from browser.conftest import OpenTab
-from browser.tab import badge, cells, check_drawn, check_sound, choose_row, chosen, in_address, metric, tables, widget
+from browser.tab import badge, cells, check_drawn, check_sound, choose_row, chosen, in_address, metric, tables, unfold, widget
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 
@@ -57,7 +57,7 @@ def test_a_point_leads_to_its_questions_and_a_question_to_its_route(open_tab: Op
         "question": asked["id"],
         "router": router,
     }
-    expect(tab.get_by_role("heading", name=asked["question"])).to_be_visible()
+    expect(tab.get_by_role("heading", name=asked["question"]).first).to_be_visible()
     second = open_tab(f"route?{urlsplit(tab.url).query}")
     check_drawn(second, "Route")
     assert told_of(second) == told
@@ -118,6 +118,7 @@ def mark(tab: Page, point: Point) -> Locator:
 
 def told_of(tab: Page) -> dict[str, str]:
     """What the page tells of a route."""
+    unfold(tab)
     expect(badge(tab, "replay")).to_be_visible()
     told = {label: metric(tab, label).inner_text() for label in ("Answer", "Cost", "Seconds", "Calls", "Extra cost", "Return lost")}
     end = tab.get_by_text(re.compile("^It ended because")).inner_text()

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.dashboard import START_S, free_port, is_healthy
 from browser.conftest import ROOT, OpenTab
-from browser.tab import check_drawn, check_sound, widget
+from browser.tab import check_drawn, check_sound, unfold, widget
 from der_core.evaluation.runs import RunStore
 
 pytestmark = pytest.mark.browser
@@ -118,5 +118,6 @@ def test_a_typed_question_is_answered_by_the_installed_experts(tab: Page, demo: 
     tab.get_by_role("button", name="Route it").click()
     answer = tab.get_by_test_id("stMetric").filter(has_text="Answer").get_by_test_id("stMetricValue")
     expect(answer).to_have_text(re.compile("YES|NO|INVALID"), timeout=180_000)  # the encoder and the models are loaded first
+    unfold(tab)
     expect(tab.get_by_text("The experts answer now")).to_be_visible()
     check_sound(tab)

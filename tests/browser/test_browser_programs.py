@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.dashboard import Dashboard
 from browser.conftest import OpenTab
 from browser.home import MODELS, make_questions, specs_of, write_home
-from browser.tab import badge, check_drawn, check_sound, metric, widget
+from browser.tab import badge, check_drawn, check_sound, metric, unfold, widget
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +49,8 @@ def ask(tab: Page, question: str) -> None:
     check_drawn(tab, "Route")
     widget(tab, "route_text").get_by_role("textbox").fill(question)
     tab.get_by_role("button", name="Route it").click()
-    expect(tab.get_by_role("heading", name=question)).to_be_visible()
+    expect(tab.get_by_role("heading", name=question).first).to_be_visible()
+    unfold(tab)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -79,6 +80,7 @@ def test_a_program_that_fails_is_no_answer_on_a_phone_too(open_tab: OpenTab, pro
 def test_a_recorded_program_is_shown_as_a_live_one(open_tab: OpenTab, programs: Dashboard) -> None:
     tab = open_tab("route", url=programs.url)
     check_drawn(tab, "Route")
+    unfold(tab)
     expect(tab.get_by_test_id("stCode").filter(has_text=re.compile(r"^print\('(yes|no)'\)")).first).to_be_visible()
     expect(tab.get_by_text(re.compile("^printed: (yes|no)$")).first).to_be_visible()
     check_sound(tab)

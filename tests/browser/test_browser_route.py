@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import OpenTab
 from browser.home import MODELS, TO_TYPED
-from browser.tab import badge, cells, check_drawn, check_sound, choose_segment, metric, tables, widget
+from browser.tab import badge, cells, check_drawn, check_sound, choose_segment, metric, tables, unfold, widget
 from der_core.evaluation.report import Json
 from der_core.evaluation.runs import Run
 
@@ -43,6 +43,7 @@ def test_a_typed_question_is_answered_by_the_experts_step_by_step(open_tab: Open
     check_drawn(tab, "Route")
     choose_segment(tab, "route_source", "Your own question")
     ask(tab, QUESTION)
+    unfold(tab)
     expect(metric(tab, "Answer")).to_have_text("YES")
     expect(badge(tab, "live")).to_be_visible()
     step = steps(tab).first
@@ -74,6 +75,7 @@ def test_a_route_can_be_stopped_while_an_expert_hangs_and_asked_again(open_tab: 
     tab = open_tab(OWN)
     check_drawn(tab, "Route")
     ask(tab, "Does it hang?")
+    unfold(tab)
     expect(tab.get_by_text("Waiting for the reply")).to_be_visible()
     pressed = time.monotonic()
     widget(tab, "route_stop").get_by_role("button").click()
@@ -92,8 +94,9 @@ def test_a_recorded_question_is_replayed_and_held_against_the_best_route(open_ta
     router = report["traces"]["router"]
     tab = open_tab(f"route?run={run.id}&question={recorded['id']}&router={router}")
     check_drawn(tab, "Route")
-    expect(badge(tab, "replay")).to_be_visible()
     expect(tab.get_by_role("heading", name=recorded["question"])).to_be_visible()
+    unfold(tab)
+    expect(badge(tab, "replay")).to_be_visible()
     expect(metric(tab, "Answer")).to_have_text(recorded["answer"].upper())
     expect(metric(tab, "Calls")).to_have_text(str(len(recorded["steps"])))
     expect(metric(tab, "Cost")).to_have_text(f"{sum(step['cost'] for step in recorded['steps']):.2f}")
@@ -120,9 +123,10 @@ def ask(tab: Page, question: str) -> None:
     """Type a question and press the button; returns once the page shows it as asked."""
     widget(tab, "route_text").get_by_role("textbox").fill(question)
     tab.get_by_role("button", name="Route it").click()
-    expect(tab.get_by_role("heading", name=question)).to_be_visible()
+    expect(tab.get_by_role("heading", name=question).first).to_be_visible()
 
 
 def steps(tab: Page) -> Locator:
     """The steps of the route, first to last."""
-    return tab.get_by_test_id("stExpander").filter(has=tab.get_by_text(re.compile(r"^Step \d+: the router")))
+    inner = tab.get_by_test_id("stExpander").get_by_test_id("stExpander")
+    return inner.filter(has=tab.get_by_text(re.compile(r"^Step \d+: the router")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +24,7 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import JobBusy, ModelMissing
 from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.rollout import Rollout
+from der_core.evaluation.stories import Story
 from der_core.experts.embedded import file_digest
 from der_core.experts.opening import ExpertHealth
 from der_core.experts.protocol import Expert
@@ -31,10 +34,12 @@ from der_core.recording.store import Store
 from der_core.records import Label, Question, Reply, Route, Step
 from der_core.routing.live import Decision
 from ui.route import charts
-from ui.route.live import FIRST_REPLIES, ROUTE, Asked, located, start_route
+from ui.route.gallery import opening
+from ui.route.live import FIRST_REPLIES, ROUTE, Asked, located, start_route, usual_costs
 from ui.route.live_view import EXAMPLES
 from ui.route.recorded import Stage, recorded_first_replies, replay, set_stage
-from ui.route.view import coloured
+from ui.route.stage_data import StageData
+from ui.route.view import FOLD, coloured
 from ui.shared import address_choice, loaders
 from ui.shared.home import gguf_folder
 from ui.shared.loaders import run_evaluation, stamp
@@ -63,6 +68,12 @@ def stage_of(home: Home) -> Stage:
     stage = set_stage(home.run_id)
     assert stage is not None
     return stage
+
+
+def opened_with(stage: Stage, name: str = "DER") -> Question:
+    """The question that the page opens with: the first route of the story most worth seeing."""
+    wanted = opening(stage.told(name))
+    return next((question for question in stage.questions if question.id == wanted), stage.questions[0])
 
 
 def rollout_of(stage: Stage, name: str) -> Rollout:
@@ -109,18 +120,20 @@ def test_a_router_that_cannot_be_loaded_is_one_line(trained_home: Home) -> None:
 def test_the_page_opens_with_the_learned_router_on_a_held_out_question(trained_home: Home) -> None:
     app = open_page(PAGE)
     stage = stage_of(trained_home)
-    run = rollout_of(stage, "DER")
+    run, question = rollout_of(stage, "DER"), opened_with(stage)
+    row = stage.questions.index(question)
     assert not app.exception
+    assert stage.told("DER")[row].story is not None
     assert any("replay" in badge for badge in badges(app))
     assert {key: app.query_params[key] for key in ("run", "question", "router")} == {
         "run": trained_home.run_id,
-        "question": stage.questions[0].id,
+        "question": question.id,
         "router": "DER",
     }
     shown = metrics(app)
-    assert shown["Answer"] == Label(int(run.answers[0])).word.upper()
-    assert shown["Calls"] == str(run.calls[0])
-    assert shown["Cost"] == number(run.costs[0].sum())
+    assert shown["Answer"] == Label(int(run.answers[row])).word.upper()
+    assert shown["Calls"] == str(run.calls[row])
+    assert shown["Cost"] == number(run.costs[row].sum())
 
 
 def test_a_link_opens_its_question_and_its_router(trained_home: Home) -> None:
@@ -139,7 +152,7 @@ def test_an_oracle_is_called_one(trained_home: Home) -> None:
 
 def test_a_question_the_run_does_not_hold_out_is_told(trained_home: Home) -> None:
     app = open_page(PAGE, question="<b>nobody</b>")
-    first = stage_of(trained_home).questions[0]
+    first = opened_with(stage_of(trained_home))
     told = f"There is no held-out question “<b>nobody</b>” here; shown instead: {first.text}  ({first.id})."
     assert [warning.value for warning in app.warning] == [plain(told)]
     assert app.query_params["question"] == first.id
@@ -201,10 +214,10 @@ def test_a_learned_route_waits_for_no_baseline(trained_home: Home, monkeypatch: 
     monkeypatch.delattr(loaders, "evaluate")
     app = open_page(PAGE, router="DER")
     assert not app.exception and not app.error
-    shown = metrics(app)
+    shown, row = metrics(app), stage_of(trained_home).questions.index(opened_with(stage_of(trained_home)))
     monkeypatch.setattr(loaders, "evaluate", evaluate, raising=False)
     run = rollout_of(stage_of(trained_home), "DER")
-    assert (shown["Answer"], shown["Cost"]) == (Label(int(run.answers[0])).word.upper(), number(run.costs[0].sum()))
+    assert (shown["Answer"], shown["Cost"]) == (Label(int(run.answers[row])).word.upper(), number(run.costs[row].sum()))
 
 
 def test_a_router_with_rules_of_its_own_has_no_return_to_compare(trained_home: Home) -> None:
@@ -265,7 +278,7 @@ def test_first_replies_are_looked_up_only_when_asked_for(trained_home: Home, mon
     assert looked == []
     app.session_state["route_every"] = True
     app.run()
-    assert looked == [stage_of(trained_home).questions[0].id]
+    assert looked == [opened_with(stage_of(trained_home)).id]
 
 
 def test_first_replies_are_the_recorded_ones(trained_home: Home) -> None:
@@ -531,7 +544,8 @@ def test_gold_in_the_address_is_no_end(gold_home: Home, answering: Answering) ->
 
 
 def test_the_gold_row_of_a_run_is_replayed_as_an_oracle(gold_home: Home) -> None:
-    app = open_page(PAGE, run=gold_home.run_id, router="DER, gold stop")
+    question = stage_of(gold_home).questions[0].id
+    app = open_page(PAGE, run=gold_home.run_id, router="DER, gold stop", question=question)
     evaluation = run_evaluation(gold_home.run_id)
     assert evaluation is not None
     assert metrics(app)["Calls"] == str(evaluation.comparison.rollouts["DER, gold stop"].calls[0])
@@ -761,3 +775,111 @@ def test_the_fast_encoder_stands_in_for_the_real_one(empty_home: Home) -> None:
     from ui.shared.loaders import live_encoder
 
     assert np.array_equal(live_encoder("x").encode(["a"]), fast_encoder("x").encode(["a"]))
+
+
+# --- the stage, and the gallery above it ---
+
+
+def on_stage(app: AppTest) -> StageData:
+    (element,) = app.get("bidi_component")
+    data: StageData = json.loads(element.proto.json)
+    return data
+
+
+def test_the_stage_plays_the_route_that_the_words_below_tell(trained_home: Home) -> None:
+    stage = stage_of(trained_home)
+    question = stage.questions[5]
+    app = open_page(PAGE, run=trained_home.run_id, question=question.id, router="DER")
+    data, run = on_stage(app), rollout_of(stage, "DER")
+    (pane,) = data["panes"]
+    assert (data["question"], data["passage"], data["live"]) == (question.text, question.passage, False)
+    asked = [move["choice"] for move in pane["moves"] if move["kind"] != "end"]
+    assert asked == _asked(run, 5)
+    assert [node["exact"] for node in pane["nodes"]] == ["cheap", "middling", "dear", ""]
+    assert [node["price"] for node in pane["nodes"][:3]] == [f"{number(cost)} a call" for cost in usual_costs(trained_home.run_id).values()]
+    verdict = pane["verdict"]
+    assert verdict is not None and verdict["outcome"] == ("right" if run.correct[5] else "wrong")
+    assert verdict["spent"].startswith(f"{len(asked)} call") and f"cost {number(run.costs[5].sum())}" in verdict["spent"]
+    single = stage.single_call(question)
+    alone = rollout_of(stage, stage.comparison.reference.best_single)
+    assert (single.answer, single.cost) == (alone.answers[5], pytest.approx(alone.costs[5].sum()))
+    assert [box.proto.expanded for box in app.expander if box.label == FOLD] == [False]
+
+
+def test_the_gallery_counts_stories_and_opens_the_chosen_one(trained_home: Home) -> None:
+    stage = stage_of(trained_home)
+    told = stage.told("DER")
+    assert [bool(one.right) for one in told] == rollout_of(stage, "DER").correct.tolist()
+    counts = Counter(one.story for one in told if one.story)
+    app = open_page(PAGE)
+    assert list(app.pills("route_story").options) == [f"{s.value.capitalize()} · {counts[s]}" for s in Story if counts[s]]
+    rarest = min(counts, key=lambda story: counts[story])
+    app.pills("route_story").set_value(rarest.value).run()
+    ids = [one.question.id for one in told if one.story is rarest]
+    assert app.query_params["question"] in ids
+    assert [option.rpartition("(")[2].rstrip(")") for option in app.selectbox("question").options] == ids
+    assert on_stage(app)["story"] == rarest.words
+
+
+def test_filters_by_kind_calls_and_outcome(trained_home: Home) -> None:
+    told = stage_of(trained_home).told("DER")
+    app = open_page(PAGE)
+    app.multiselect("route_kinds").set_value(["odd"])
+    app.pills("route_outcome").set_value("wrong").run()
+    wanted = [one.question.id for one in told if one.question.kind == "odd" and not one.right]
+    assert [option.rpartition("(")[2].rstrip(")") for option in app.selectbox("question").options] == wanted
+    app.pills("route_calls").set_value([1]).run()
+    assert len(app.selectbox("question").options) == len(
+        [one for one in told if one.question.id in wanted and one.calls == 1]
+    ) or "fits the filter" in words(app)
+
+
+def test_a_link_opens_its_question_whatever_was_filtered(trained_home: Home) -> None:
+    told = stage_of(trained_home).told("DER")
+    right = next(one.question.id for one in told if one.right)
+    app = open_page(PAGE)
+    app.pills("route_outcome").set_value("wrong").run()
+    app.query_params["question"] = right
+    app.run()
+    assert app.selectbox("question").value == right and app.pills("route_outcome").value is None
+    assert not app.warning
+
+
+def test_two_routers_stand_side_by_side_on_one_question(trained_home: Home) -> None:
+    stage = stage_of(trained_home)
+    single = stage.comparison.reference.best_single
+    app = open_page(PAGE, question=stage.questions[3].id, beside=single)
+    assert [pane["router"] for pane in on_stage(app)["panes"]] == ["DER", single]
+    assert app.query_params["beside"] == single
+    later = write_run(trained_home, "a later one")
+    app = open_page(PAGE, run=trained_home.run_id, question=stage.questions[3].id, beside=f"run {later.id}")
+    first, second = on_stage(app)["panes"]
+    assert first["moves"] == second["moves"], "the same training comes to the same router"
+    assert not app.info
+
+
+def test_routers_whose_costs_differ_say_so_and_one_that_cannot_be_shown_says_why(trained_home: Home) -> None:
+    other = write_run(trained_home, "paper", QUICK_PAPER)
+    question = stage_of(trained_home).questions[3].id
+    app = open_page(PAGE, run=trained_home.run_id, question=question, beside=f"run {other.id}")
+    assert "Costs differ: compute and latency" in on_stage(app)["note"]
+    app = open_page(PAGE, question=question, run=trained_home.run_id, router="DER", beside="oracle, multi-step")
+    assert on_stage(app)["note"] == "oracle, multi-step: oracle, it knows the right answer"
+
+
+def test_a_live_route_is_on_the_stage_as_far_as_it_has_come(trained_home: Home, answering: Answering) -> None:
+    app = own_page(trained_home)
+    assert not app.get("bidi_component")
+    routed(trained_home)
+    app = own_page(trained_home)
+    data, job = on_stage(app), latest(ROUTE)
+    assert job is not None and isinstance(job.result, Route)
+    assert (data["id"], data["live"], data["question"], len(data["panes"][0]["moves"])) == (
+        job.id,
+        True,
+        TYPED.text,
+        len(job.result.steps) + 1,
+    )
+    verdict = data["panes"][0]["verdict"]
+    assert verdict is not None and (verdict["outcome"], verdict["words"]) == ("unknown", f"Answer: {job.result.answer.word}")
+    assert verdict["single"].endswith("on average")

@@ -14,6 +14,7 @@ import streamlit as st
 
 from der_core.config import AskOptions, End, ExpertSpec
 from der_core.errors import JobBusy, ModelMissing
+from der_core.evaluation.report import Json
 from der_core.evaluation.single_route import FirstReply, first_replies
 from der_core.experts.backends import models_are_files
 from der_core.experts.locating import locate
@@ -25,11 +26,13 @@ from der_core.routing.baselines import single_name
 from der_core.routing.live import Decision
 from der_core.routing.saved.trained import TrainedRouter, check_experts_match
 from der_core.work.routes import live_events
+from ui.route.stage_data import Single
 from ui.route.view import Event
 from ui.shared.expert_choice import gguf_files
 from ui.shared.home import allow_remote, states_folder
 from ui.shared.loaders import live_encoder, own_experts, run_experts, run_report, run_router
 from ui.shared.work import board, latest
+from ui.train.result import best_single_row
 
 ROUTE, FIRST_REPLIES, WARMING = "route", "first replies", "warming"
 _POLL_S = 0.1
@@ -145,6 +148,24 @@ def usual_seconds(run_id: str) -> dict[str, float]:
     rows = {row["name"]: row["seconds_p50"] for row in run_report(run_id)["results"]["deployable"]}
     found = {name: rows.get(single_name(name)) for name in run_experts(run_id)}
     return {name: seconds for name, seconds in found.items() if seconds is not None}
+
+
+def usual_costs(run_id: str) -> dict[str, float]:
+    """Return the mean cost of a first reply of each expert, as recorded, by exact name; nan where nobody knows it."""
+    found = {row["name"]: _usual_cost(run_id, row) for row in run_report(run_id)["results"]["deployable"]}
+    return {name: found.get(single_name(name), math.nan) for name in run_experts(run_id)}
+
+
+def usual_single(run_id: str) -> Single | None:
+    """Return one call of the best single expert as it usually is; None where the report compares none."""
+    row = best_single_row(run_report(run_id))
+    name = next((name for name in run_experts(run_id) if row is not None and single_name(name) == row["name"]), None)
+    return None if row is None or name is None else Single(name, _usual_cost(run_id, row), math.nan)
+
+
+def _usual_cost(run_id: str, row: Json) -> float:
+    cost = row["costs"].get(run_report(run_id)["results"]["cost_mode"])
+    return math.nan if cost is None else float(cost)
 
 
 def _known(seconds: float) -> float | None:

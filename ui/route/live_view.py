@@ -17,12 +17,25 @@ from der_core.records import Question, Route, Step
 from der_core.routing.live import Decision
 from der_core.routing.saved.trained import TrainedRouter
 from ui.route.after import draw_first_replies
-from ui.route.live import FIRST_REPLIES, ROUTE, WARMING, Asked, Warming, start_first_replies, start_route, start_warming
+from ui.route.live import (
+    FIRST_REPLIES,
+    ROUTE,
+    WARMING,
+    Asked,
+    Warming,
+    start_first_replies,
+    start_route,
+    start_warming,
+    usual_costs,
+    usual_single,
+)
 from ui.route.readiness import draw_readiness
-from ui.route.view import Scene, draw_question, draw_route
+from ui.route.stage import draw_stage
+from ui.route.stage_data import pane_of, stage_data
+from ui.route.view import FOLD, Places, Scene, draw_question, draw_route
 from ui.shared.address_choice import choose_segment, text_from_address, text_to_address
 from ui.shared.expert_trial import MAX_PASSAGE, MAX_QUESTION
-from ui.shared.loaders import run_router
+from ui.shared.loaders import run_report, run_router
 from ui.shared.parts import duration, notice, plain, plain_sentence
 from ui.shared.work import board, latest, this_tab
 
@@ -60,23 +73,24 @@ EXAMPLES = {
 }
 
 
-def draw_live(run: Run) -> None:
+def draw_live(run: Run, places: Places) -> None:
     """Draw the box for a question, and the route that the experts take for the last one that was asked."""
     router = run_router(run.id)
-    asked = _draw_box(run, router)
+    with places.head:
+        asked = _draw_box(run, router)
     if asked is not None:
         _start(lambda: start_route(asked, this_tab()))
-    readiness = st.container()
     start_warming(router.experts, this_tab())
     job = latest(ROUTE)
     first = latest(FIRST_REPLIES)
     active = any(one is not None and one.state.active for one in (job, first))
     warming = latest(WARMING)
     is_polling = active or (warming is not None and warming.state.active)
-    st.fragment(_draw_job, run_every=REFRESH_S if is_polling else None)(run, is_polling)
+    with places.stage:
+        st.fragment(_draw_job, run_every=REFRESH_S if is_polling else None)(run, is_polling)
     # Last, because servers are asked: all else stands on the page by then.
     if not active:
-        with readiness:
+        with places.below:
             draw_readiness(run, router.experts, told=job.message if job is not None else "")
 
 
@@ -144,7 +158,8 @@ def _draw_job(run: Run, was_active: bool) -> None:
     job, first, warming = latest(ROUTE), latest(FIRST_REPLIES), latest(WARMING)
     if was_active and not any(one is not None and one.state.active for one in (job, first, warming)):
         st.rerun()  # the whole page: the polling ends
-    _draw_warming(warming, run_router(run.id).experts)
+    with st.container():  # always there, so that what follows keeps its place when this comes and goes
+        _draw_warming(warming, run_router(run.id).experts)
     asked = _asked(job)
     if job is None or asked is None:
         st.caption("The route appears here step by step: what the router sees, whom it asks, what comes back, and why it ends.")
@@ -176,10 +191,14 @@ def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
         borders=router.thresholds,
         state=router.config.episode.state,
     )
-    draw_question(scene)
-    _draw_state(job)
+    with st.container():
+        _draw_state(job)
     events = [event for event in job.history if isinstance(event, Decision | Step | Route)]
-    draw_route(scene, events, broken=not job.state.active)
+    pane = pane_of(run_report(asked.run_id)["traces"]["router"], scene, events, usual_single(asked.run_id), usual_costs(asked.run_id))
+    draw_stage(stage_data(job.id, asked.question, [pane], live=True, note=_note(job)))
+    with st.expander(FOLD, icon=":material/format_list_numbered:", key="route_words"):
+        draw_question(scene)
+        draw_route(scene, events, broken=not job.state.active)
     if job.state is JobState.DONE:
         _draw_first(asked)
 
@@ -200,6 +219,13 @@ def _draw_state(job: JobSnapshot) -> None:
         st.error(plain_sentence(job.message), icon=":material/error:")
     elif job.state is JobState.STOPPED:
         st.warning("The route was stopped before its end. Ask again when you like.", icon=":material/stop_circle:")
+
+
+def _note(job: JobSnapshot) -> str:
+    """What the stage says while a route is not at its end."""
+    if job.state is JobState.FAILED:
+        return "No reply came"
+    return "Stopped before its end" if job.state is JobState.STOPPED else ""
 
 
 def _draw_first(asked: Asked) -> None:

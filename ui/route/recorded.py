@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,13 +13,16 @@ from der_core.config import EpisodeConfig
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation, agent_routers
 from der_core.evaluation.reported import reported_comparison
-from der_core.evaluation.rollout import rollout
+from der_core.evaluation.rollout import Rollout, rollout
 from der_core.evaluation.single_route import BestRoute, FirstReply, best_route, first_replies, retrace
+from der_core.evaluation.stories import Story, stories
 from der_core.recording.replay import RecordedExpert
 from der_core.records import Label, Question
+from der_core.routing.baselines import single_name
 from der_core.routing.live import LiveSource, route_events
 from der_core.routing.saved.trained import AgentRouter, TrainedRouter
 from der_core.routing.sources import TableSource
+from ui.route.stage_data import Single
 from ui.route.view import Event
 from ui.shared.home import RecordingRef, run_store
 from ui.shared.loaders import open_store, ready_encoder, run_evaluation, run_parts, run_recording, run_report, run_router, text_encoder
@@ -38,6 +41,7 @@ class Stage:
     source: TableSource
     router: TrainedRouter
     learned: Mapping[str, AgentRouter]
+    _told: dict[str, tuple[Told, ...]] = field(default_factory=dict)
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -56,6 +60,41 @@ class Stage:
         found = run_evaluation(self.run_id)
         assert found is not None  # its recording was found for this stage
         return found
+
+    @cached_property
+    def best_single(self) -> int:
+        """The place of the best single expert."""
+        names = [single_name(spec.name) for spec in self.source.table.experts]
+        return names.index(self.comparison.reference.best_single)
+
+    def single_call(self, question: Question) -> Single:
+        """Return what one call of the best single expert came to on a held-out question."""
+        at = (_row_of(self, question), self.best_single, Label.NONE)
+        source = self.source
+        expert = source.table.experts[self.best_single].name
+        return Single(expert, float(source.costs[at]), float(source.seconds[at]), Label(int(source.labels[at])))
+
+    def told(self, name: str) -> tuple[Told, ...]:
+        """Return what came of the routes of router `name`, in the order of the questions."""
+        if name not in self._told:
+            run = self._routes(name)
+            found = zip(self.questions, stories(run, self.source, self.best_single), run.calls, run.correct, strict=True)
+            self._told[name] = tuple(Told(question, story, int(calls), bool(right)) for question, story, calls, right in found)
+        return self._told[name]
+
+    def _routes(self, name: str) -> Rollout:
+        agent = self.learned.get(name)
+        return self.evaluation.comparison.rollouts[name] if agent is None else rollout(agent, self.source, self.router.config.reward)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of the route for one question: its story if it has one, calls, and whether the answer is right."""
+
+    question: Question
+    story: Story | None
+    calls: int
+    right: bool
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
 from der_core.evaluation.comparison import Row
 from der_core.evaluation.runs import Run
+from der_core.records import Question
 from ui.route.after import draw_best, draw_first_replies
-from ui.route.recorded import Replay, Stage, recorded_first_replies, replay, set_stage
-from ui.route.view import Scene, draw_question, draw_route
+from ui.route.gallery import draw_gallery, opening
+from ui.route.live import usual_costs
+from ui.route.recorded import Replay, Stage, Told, recorded_first_replies, replay, set_stage
+from ui.route.stage import draw_stage
+from ui.route.stage_data import Pane, pane_of, stage_data
+from ui.route.view import FOLD, Places, Scene, draw_question, draw_route
 from ui.shared.address_choice import choose_by_id
+from ui.shared.loaders import runs
 from ui.shared.parts import empty_state, plain
+from ui.shared.run_choice import run_names
 
+NOBODY = "nobody"
+_OTHER_RUN = "run "
 _LONGEST_TITLE = 110
 
 
-def draw_recorded(run: Run) -> None:
-    """Draw the choice of a question and a router, and the replayed route."""
+@dataclass(frozen=True)
+class Shown:
+    """What is on the stage: a router of a run, and its route for the question."""
+
+    stage: Stage
+    run: Run
+    name: str
+    replay: Replay
+    scene: Scene
+
+    @property
+    def pane(self) -> Pane:
+        """The route as the component takes it."""
+        single = self.stage.single_call(self.scene.question)
+        return pane_of(self.name, self.scene, self.replay.events, single, usual_costs(self.run.id))
+
+
+def draw_recorded(run: Run, places: Places) -> None:
+    """Draw the gallery, the stage with the chosen route, the choice of question and router, and the route in words."""
     stage = set_stage(run.id)
     if stage is None:
         empty_state(
@@ -27,33 +55,63 @@ def draw_recorded(run: Run) -> None:
             "All runs",
         )
         return
-    question_id, name = _choose(stage)
-    question = next(question for question in stage.questions if question.id == question_id)
-    shown = replay(stage, question, name)
-    scene = _scene(stage, run, name, shown, question_id)
-    draw_question(scene)
-    n_shown = _reveal(len(shown.events), f"{run.id} {question_id} {name}")
-    draw_route(scene, shown.events[:n_shown])
-    if n_shown == len(shown.events):
-        draw_best(shown, scene.experts)
-        _draw_first(stage, scene)
+    question, name, beside = _choose(stage, run, places)
+    shown = _show(stage, run, name, question)
+    other = _show_beside(run, stage, beside, question)
+    with places.stage:
+        _draw_stage(shown, other, next(told for told in stage.told(name) if told.question.id == question.id))
+    with places.below, st.expander(FOLD, icon=":material/format_list_numbered:", key="route_words"):
+        _draw_words(shown)
 
 
-def _choose(stage: Stage) -> tuple[str, str]:
-    titles = {question.id: f"{question.text[:_LONGEST_TITLE]}  ({question.id})" for question in stage.questions}
-    rows = stage.rows
-    left, middle, right = st.columns([11, 5, 8], vertical_alignment="bottom")
-    with left:
-        question_id = choose_by_id(
-            "question", "held-out question", f"Question ({len(titles)} held out: no router learned from them)", titles
-        )
-    middle.button(
-        "Another", icon=":material/shuffle:", key="route_another", shortcut="A", on_click=_another, args=(tuple(titles),), width="stretch"
-    )
-    with right:
-        labels = {name: f"{name} · {_kind(row)}" for name, row in rows.items()}
+def _draw_stage(shown: Shown, other: Shown | None, told: Told) -> None:
+    all_shown = [shown, other] if other else [shown]
+    identity = " ".join([shown.scene.question.id, *(f"{one.run.id} {one.name}" for one in all_shown)])
+    story = told.story.words if told.story else ""
+    draw_stage(stage_data(identity, shown.scene.question, [one.pane for one in all_shown], story=story, note=_note(all_shown)))
+
+
+def _note(all_shown: list[Shown]) -> str:
+    """What has to be known of the routers before their figures are compared."""
+    oracles = [one.name for one in all_shown if one.stage.rows[one.name].oracle]
+    modes = list(dict.fromkeys(one.stage.router.config.episode.cost_mode for one in all_shown))
+    told = [f"{' and '.join(oracles)}: oracle, it knows the right answer"] if oracles else []
+    return "; ".join([*told, *([f"Costs differ: {' and '.join(modes)}"] if len(modes) > 1 else [])])
+
+
+def _draw_words(shown: Shown) -> None:
+    """Draw the route as a list of steps, and what it lost against the best one."""
+    draw_question(shown.scene)
+    events = shown.replay.events
+    n_shown = _reveal(len(events), f"{shown.run.id} {shown.scene.question.id} {shown.name}")
+    draw_route(shown.scene, events[:n_shown])
+    if n_shown == len(events):
+        draw_best(shown.replay, shown.scene.experts)
+        _draw_first(shown.stage, shown.scene)
+
+
+def _choose(stage: Stage, run: Run, places: Places) -> tuple[Question, str, str]:
+    with places.choices:
+        left, middle, right = st.columns([8, 5, 5], vertical_alignment="bottom")
+    with middle:
+        labels = {name: f"{name} · {_kind(row)}" for name, row in stage.rows.items()}
         name = choose_by_id("router", "router", "Router", labels, default=stage.traced)
-    return question_id, name
+    with right:
+        beside = choose_by_id("beside", "router", "Beside it, on the same question", _others(stage, run, name), default=NOBODY)
+    every = stage.told(name)
+    found = draw_gallery(every, places)
+    titles = {told.question.id: f"{told.question.text[:_LONGEST_TITLE]}  ({told.question.id})" for told in found}
+    with left:
+        of_all = f"{len(stage.questions)} held out: no router learned from them"
+        label = f"Question ({of_all})" if len(titles) == len(stage.questions) else f"Question ({len(titles)} of {of_all})"
+        question_id = choose_by_id("question", "held-out question", label, titles, default=_opening(found))
+    with places.bar:
+        st.button("Another", icon=":material/shuffle:", key="route_another", shortcut="A", on_click=_another, args=(tuple(titles),))
+    return next(told.question for told in found if told.question.id == question_id), name, beside
+
+
+def _opening(found: tuple[Told, ...]) -> str:
+    return opening(found) or found[0].question.id
 
 
 def _another(question_ids: tuple[str, ...]) -> None:
@@ -61,14 +119,41 @@ def _another(question_ids: tuple[str, ...]) -> None:
     st.session_state["question"] = random.choice(others or list(question_ids))
 
 
+def _others(stage: Stage, run: Run, name: str) -> Mapping[str, str]:
+    """Whom to show beside router `name`: nobody, the other routers of the run, and the routers of other runs."""
+    own = {other: f"{other} · {_kind(row)}" for other, row in stage.rows.items() if other != name}
+    known = [one for one in runs() if one.id != run.id]
+    names = run_names(runs())
+    return {NOBODY: "Nobody", **own, **{_OTHER_RUN + one.id: f"the router of ‘{names[one.id]}’" for one in known}}
+
+
+def _show_beside(run: Run, stage: Stage, beside: str, question: Question) -> Shown | None:
+    if beside == NOBODY:
+        return None
+    if beside in stage.rows:
+        return _show(stage, run, beside, question)
+    other = next(one for one in runs() if _OTHER_RUN + one.id == beside)
+    its = set_stage(other.id)
+    same = next((one for one in its.questions if one.id == question.id), None) if its else None
+    if its is None or same is None:
+        why = "its recording is not here" if its is None else "it does not hold this question out"
+        st.info(plain(f"The router of ‘{other.name}’ cannot be shown beside it: {why}."), icon=":material/info:")
+        return None
+    return _show(its, other, its.traced, same)
+
+
+def _show(stage: Stage, run: Run, name: str, question: Question) -> Shown:
+    replayed = replay(stage, question, name)
+    return Shown(stage, run, name, replayed, _scene(stage, run, name, replayed, question))
+
+
 def _kind(row: Row) -> str:
     return "oracle" if row.oracle else "deployable"
 
 
-def _scene(stage: Stage, run: Run, name: str, shown: Replay, question_id: str) -> Scene:
+def _scene(stage: Stage, run: Run, name: str, shown: Replay, question: Question) -> Scene:
     row = stage.rows[name]
     oracle = "; oracle: it uses the gold answer" if row.oracle else "; deployable: it needs no gold answer"
-    question = next(question for question in stage.questions if question.id == question_id)
     detail = f" {row.detail[:1].upper()}{row.detail[1:]}." if row.detail else ""
     return Scene(
         kind="replay",

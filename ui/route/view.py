@@ -27,11 +27,24 @@ from ui.shared.reply_view import NO_ANSWER, answer_word, draw_reply, told_p_yes
 Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
 
+FOLD = "In words, step by step"
+
 _CARD_WIDTH = 120
 _LOADING_TOLD_S = 0.005
 _Colour = Literal["blue", "orange", "gray", "violet"]
 _LABEL_COLOURS: dict[Label, _Colour] = {Label.YES: "blue", Label.NO: "orange", Label.INVALID: "gray", Label.NONE: "gray"}
 _KINDS: dict[Kind, tuple[str, _Colour]] = {"live": (":material/sensors:", "violet"), "replay": (":material/history:", "gray")}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the parts of the page stand, from top to bottom; `bar` is one row of controls."""
+
+    bar: DeltaGenerator
+    head: DeltaGenerator
+    stage: DeltaGenerator
+    choices: DeltaGenerator
+    below: DeltaGenerator
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,22 @@
+"""The stage: a route played by a component of ours, plain SVG and CSS in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui.route.stage_data import StageData
+
+_HERE = Path(__file__).parent
+_stage = st.components.v2.component(
+    "route_stage",
+    html='<div class="stage-frame"><div class="stage"></div></div>',
+    css=(_HERE / "stage.css").read_text(encoding="utf-8"),
+    js=(_HERE / "stage.js").read_text(encoding="utf-8"),
+)
+
+
+def draw_stage(data: StageData, key: str = "route_stage") -> None:
+    """Draw the stage. Nothing comes back from it: it plays in the browser, and no page runs anew for a step."""
+    _stage(data=dict(data), key=key)
