@@ -93,10 +93,9 @@ def answer_file(
     if done.complete:
         say(f"All {done.n_total:,} questions have an answer in {arguments.save}.")
         return 0
-    faults = f" {done.n_faults:,} got a fault instead, which stands in their lines." if done.n_faults else ""
-    complain(
-        f"{done.n_answered:,} of {done.n_total:,} questions have an answer in {arguments.save}.{faults} The same command asks the rest."
-    )
+    faults = [f"{done.n_faults:,} got a fault instead, which stands in their lines."] if done.n_faults else []
+    answered = f"{done.n_answered:,} of {done.n_total:,} questions have an answer in {arguments.save}."
+    complain(" ".join([answered, *faults, *done.given_up, "The same command asks the rest."]))
     return 1
 
 

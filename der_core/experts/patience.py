@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 class _Watch:
     on_wait: Callable[[float, str], None]
     is_stopped: Callable[[], bool] | None
+    may_wait: bool = True
 
 
 _UNWATCHED = _Watch(lambda seconds, why: None, None)
@@ -42,14 +43,19 @@ _WATCH: ContextVar[_Watch] = ContextVar("watch", default=_UNWATCHED)
 
 @contextmanager
 def watched_waits(
-    on_wait: Callable[[float, str], None] = lambda seconds, why: None, is_stopped: Callable[[], bool] | None = None
+    on_wait: Callable[[float, str], None] = lambda seconds, why: None,
+    is_stopped: Callable[[], bool] | None = None,
+    *,
+    may_wait: bool = True,
 ) -> Iterator[None]:
     """Show the waits of calls made inside this block, and end them when stopped.
 
     `on_wait` gets the length of each pause in seconds and its reason in one line, before it begins. Once `is_stopped`
-    is true, a pause ends within 0.2 s in WaitStopped. Holds for the thread that entered the block.
+    is true, a pause ends within 0.2 s in WaitStopped. Without `may_wait` nothing is waited for, neither a busy
+    server nor a broken connection: for servers that an earlier call has waited for in vain. Holds for the thread that entered
+    the block.
     """
-    token = _WATCH.set(_Watch(on_wait, is_stopped))
+    token = _WATCH.set(_Watch(on_wait, is_stopped, may_wait))
     try:
         yield
     finally:
@@ -71,13 +77,13 @@ def with_patience(call: Callable[[], T], options: AskOptions, sleep: Sleep = tim
         except ServerBusy as busy:
             waited_s += time.monotonic() - began_s
             left_s = options.patience_s - waited_s
-            if left_s <= 0:
+            if left_s <= 0 or not _WATCH.get().may_wait:
                 raise
             wait_s = min(busy.retry_after_s or pause_s, left_s)
             _pause(wait_s, str(busy), sleep)
             waited_s, pause_s = waited_s + wait_s, min(2 * pause_s, LONGEST_PAUSE_S)
         except HostUnreachable as error:
-            if n_faults == options.retries:
+            if n_faults == options.retries or not _WATCH.get().may_wait:
                 raise
             _pause(options.backoff_s * 2**n_faults, str(error), sleep)
             n_faults += 1

@@ -72,7 +72,8 @@ class Worker:
     """One replica, and what it is doing.
 
     `key` is that of the request it made last; `unconfirmed` are its replies since the server last named their weights;
-    `noted` is what the recording says of how it is asked.
+    `noted` is what the recording says of how it is asked; `may_wait` is False after a call that waited for its busy server
+    in vain, until a reply comes.
     """
 
     expert: Expert
@@ -85,6 +86,7 @@ class Worker:
     started_at: float = 0.0
     waiting: str = ""
     noted: tuple[str, ...] = ()
+    may_wait: bool = True
     unconfirmed: list[tuple[Call, Request]] = field(default_factory=list)
 
 
@@ -118,7 +120,7 @@ def start_call(
     def work() -> None:
         finished = Finished(worker, question, label, fault=ExpertError("The call ended in the middle."))
         try:
-            with watched_waits(on_wait, is_stopped):
+            with watched_waits(on_wait, is_stopped, may_wait=worker.may_wait):
                 finished = _finish(worker, question, label)
         finally:
             ended.put(finished)

@@ -26,6 +26,7 @@ from der_core.errors import (
     InterpreterMissing,
     ModelChanged,
     ModelMissing,
+    ServerBusy,
     SettingsError,
     StoreError,
     WaitStopped,
@@ -213,7 +214,7 @@ class _Run:
         try:
             key = worker.expert.request(question, label).key
         except Exception as error:  # a defect of one expert must not end what others record
-            self._take_fault(name, worker, as_fault(error), work, is_request=True)
+            self._take_fault(name, worker, as_fault(error), work, question)
             return
         if self._fill(name, unit, key):
             return
@@ -263,9 +264,9 @@ class _Run:
         if isinstance(ended.fault, WaitStopped):
             self.claims.end(worker.key)
         elif ended.fault is not None:
-            self._take_fault(name, worker, ended.fault, work, is_request=ended.question not in (None, WARM_UP))
+            self._take_fault(name, worker, ended.fault, work, ended.question)
         elif ended.question is WARM_UP and ended.reply is not None:
-            worker.is_warm = True
+            worker.is_warm = worker.may_wait = True
             self.store.note_load(self.recording, name, ended.reply.load_s)
         elif ended.question is not None and ended.reply is not None:
             self._take_reply(name, worker, ended.question, ended.previous_label, ended.reply)
@@ -292,20 +293,22 @@ class _Run:
             self.claims.end(worker.key)  # the server made the expert ask in another manner
         worker.unconfirmed.append((call, request))
         worker.unit.labels.popleft()
-        worker.faults_in_a_row = 0
+        worker.faults_in_a_row, worker.may_wait = 0, True
         self.plan.add(call, reply.label)
         self.pace.add(name, worker.started_at, sum(not mate.given_up for mate in self.crews[name]))
         self.reasons[name][reply.reason] += 1
         self.asked += 1
 
-    def _take_fault(self, name: str, worker: Worker, fault: ExpertError, work: Work, *, is_request: bool) -> None:
+    def _take_fault(self, name: str, worker: Worker, fault: ExpertError, work: Work, question: Question | None) -> None:
         """Keep the fault and go on with another request, or without this replica."""
-        self.store.put_fault(self.recording, name, *self.faults.add(name, fault))
         is_lasting = isinstance(fault, LASTING_FAULTS)
-        worker.faults_in_a_row += 1
-        worker.given_up = is_lasting or worker.faults_in_a_row >= FAULTS_IN_A_ROW
+        worker.may_wait = worker.may_wait and not isinstance(fault, ServerBusy)
         worker.is_warm = True  # a warm-up that failed is not made again: the next call tells more
-        if is_request:
+        if question is not WARM_UP or is_lasting:  # else no reply is missing for it
+            self.store.put_fault(self.recording, name, *self.faults.add(name, fault))
+            worker.faults_in_a_row += 1
+        worker.given_up = is_lasting or worker.faults_in_a_row >= FAULTS_IN_A_ROW
+        if question not in (None, WARM_UP):
             self.claims.end(worker.key)
             if worker.unit is not None and not is_lasting:
                 worker.unit.labels.popleft()  # it waits for the next run; only a lasting fault is not the request's own
@@ -328,7 +331,7 @@ class _Run:
             self.store.note_digest_change(self.recording, DigestChange(name, spec.digest, digest, first, len(calls)))
             for call in calls:
                 self.plan.remove(call)
-            self._take_fault(name, worker, _model_changed(spec, digest, first, len(calls)), work, is_request=False)
+            self._take_fault(name, worker, _model_changed(spec, digest, first, len(calls)), work, None)
         worker.unconfirmed.clear()
 
     def _tell_waits(self, name: str, crew: Sequence[Worker]) -> None:

@@ -9,22 +9,26 @@ import math
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 
 from der_core.config import End
-from der_core.errors import ExpertError, SettingsError, WaitStopped
+from der_core.errors import ExpertError, ServerBusy, SettingsError, WaitStopped
 from der_core.experts.patience import watched_waits
 from der_core.experts.protocol import Expert
 from der_core.foreign import harmless, in_one_line
+from der_core.recording.recorder import FAULTS_IN_A_ROW, LASTING_FAULTS
 from der_core.records import Question, Route, Step
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.live import Decision
 from der_core.routing.saved.trained import TrainedRouter
 from der_core.work.routes import live_events, route_confidence
 
+OUTAGES_IN_A_ROW = 2
+"""So often in a row is an expert found out of reach before it is given up; only the first time is it waited for."""
 LONGEST_QUESTION = 10_000
 """Letters of a question that the file shows; all of them count for its key."""
 
@@ -53,11 +57,15 @@ HEADER = tuple(field.name for field in fields(AnswerRow))
 
 @dataclass(frozen=True)
 class Answered:
-    """How far it got: `n_answered` of `n_total` questions have an answer by now, `n_faults` got a fault instead this time."""
+    """How far it got: `n_answered` of `n_total` questions have an answer by now, `n_faults` got a fault instead this time.
+
+    `given_up` tells which experts are asked no more this time, and why: each in a sentence.
+    """
 
     n_answered: int
     n_faults: int
     n_total: int
+    given_up: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -80,8 +88,9 @@ def answer_all(
 ) -> Answered:
     """Answer the questions that have no answer in `file` yet, one after the other, and write each when it is there.
 
-    A question that gets a fault has it written in place of an answer, and is asked again the next time. Gold answers are not looked
-    at. `fingerprint` names the router: answers of another one in `file` are an error, as are those to questions that are not
+    A question that gets a fault has it written in place of an answer, and is asked again the next time; an expert that stays
+    out of reach, or busy for longer than the patience, or that gives no reply many times in a row is asked no more this time. Gold answers are
+    not looked at. `fingerprint` names the router: answers of another one in `file` are an error, as are those to questions that are not
     given. `on_progress` is told of each, with the seconds that are left. Once `stop` is set, the question under way is
     given up after the call in flight.
     """
@@ -89,19 +98,44 @@ def answer_all(
     keys = {harmless(question.id): _key(question, fingerprint, end) for question in questions}
     kept = _go_on_with(file, keys)
     waiting = [question for question in questions if harmless(question.id) not in kept]
-    began, n_answered, n_faults = clock(), len(kept), 0
-    with watched_waits(is_stopped=stop.is_set):
-        for place, question in enumerate(waiting, start=1):
-            asked_at = clock()
-            events = live_events(replace(question, gold=None), router, experts, encoder, end)
-            row = _answer(question, events, router, keys[harmless(question.id)], lambda: clock() - asked_at, stop)  # noqa: B023  # used within
-            if row is None:
-                break
-            _append(file, row)
-            n_answered, n_faults = n_answered + (not row.fault), n_faults + bool(row.fault)
-            eta_s = (clock() - began) / place * (len(waiting) - place)
-            on_progress(Answered(n_answered, n_faults, len(questions)), eta_s)
-    return Answered(n_answered, n_faults, len(questions))
+    began, n_answered, n_faults, outages = clock(), len(kept), 0, _Outages()
+    for place, question in enumerate(waiting, start=1):
+        asked_at = clock()
+        events = live_events(replace(question, gold=None), router, experts, encoder, end)
+        row = _answer(question, events, router, keys[harmless(question.id)], lambda: clock() - asked_at, stop, outages)  # noqa: B023  # used within
+        if row is None:
+            break
+        _append(file, row)
+        n_answered, n_faults = n_answered + (not row.fault), n_faults + bool(row.fault)
+        eta_s = (clock() - began) / place * (len(waiting) - place)
+        on_progress(Answered(n_answered, n_faults, len(questions), outages.told), eta_s)
+        if len(outages.given_up) == len(experts):
+            break
+    return Answered(n_answered, n_faults, len(questions), outages.told)
+
+
+@dataclass
+class _Outages:
+    """The faults of each expert since its last reply, and those for which experts were given up."""
+
+    faults: defaultdict[str, list[ExpertError]] = field(default_factory=lambda: defaultdict(list))
+    given_up: dict[str, ExpertError] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        return tuple(f"Expert {name} was given up: {in_one_line(str(fault))}" for name, fault in self.given_up.items())
+
+    def add(self, expert: str, fault: ExpertError) -> None:
+        self.faults[expert].append(fault)
+        if self._n_lasting(expert) >= OUTAGES_IN_A_ROW or len(self.faults[expert]) >= FAULTS_IN_A_ROW:
+            self.given_up[expert] = fault
+
+    def may_wait(self, expert: str) -> bool:
+        """Whether the expert's server may be waited for: not where that was in vain."""
+        return not self._n_lasting(expert)
+
+    def _n_lasting(self, expert: str) -> int:
+        return sum(isinstance(fault, (*LASTING_FAULTS, ServerBusy)) for fault in self.faults[expert])
 
 
 def _answer(
@@ -111,21 +145,30 @@ def _answer(
     key: str,
     seconds: Callable[[], float],
     stop: threading.Event,
+    outages: _Outages,
 ) -> AnswerRow | None:
     """The row of one question, from the events of its route; None where that was stopped before its end."""
     asked: list[str] = []
+    asking, event = "", None
     name, text = harmless(question.id), in_one_line(question.text, LONGEST_QUESTION)
     try:
-        for event in events:
+        while not isinstance(event, Route):
+            with watched_waits(is_stopped=stop.is_set, may_wait=outages.may_wait(asking)):
+                event = next(events)
+            if isinstance(event, Decision) and event.expert:
+                asking = event.expert
+                if asking in outages.given_up:
+                    raise outages.given_up[asking]
             if isinstance(event, Step):
                 asked.append(event.expert)
+                outages.faults[event.expert].clear()
             if stop.is_set() and not isinstance(event, Route):
                 return None
     except WaitStopped:
         return None
     except ExpertError as error:
+        outages.add(asking, error)
         return AnswerRow(name, text, "", ", ".join(asked), "", "", "", in_one_line(str(error)), key)
-    assert isinstance(event, Route)
     cost, confidence, passed = (_figure(value) for value in (event.cost, route_confidence(event, router), seconds()))
     return AnswerRow(name, text, event.answer.word, ", ".join(asked), cost, confidence, passed, "", key)
 

@@ -51,6 +51,15 @@ def test_no_wait_is_longer_than_the_patience_that_is_left():
     assert pauses_of(busy(15.0), busy(15.0)) == [15, 5]
 
 
+@pytest.mark.parametrize("fault", [busy(), HostUnreachable("gone")])
+def test_without_waiting_a_fault_is_told_at_once(fault: Exception):
+    pauses: list[float] = []
+    call, calls = after(fault, fault)
+    with watched_waits(may_wait=False), pytest.raises(type(fault)):
+        with_patience(call, OPTIONS, pauses.append)
+    assert pauses == [] and len(calls) == 1
+
+
 @pytest.mark.parametrize("patience_s", [0.0, 3.0])
 def test_when_patience_ends_the_last_fault_is_raised(patience_s):
     pauses: list[float] = []

@@ -23,6 +23,7 @@ from der_core.errors import (
     HostRefused,
     HostUnreachable,
     ModelMissing,
+    ServerBusy,
     ServerFault,
     SettingsError,
     StoreError,
@@ -281,10 +282,17 @@ def test_passing_faults_that_are_not_in_a_row_do_not_give_up(store: Store):
     assert summary.done == 18 and summary.faults == {"BadReply": 18}
 
 
-def test_a_failed_warm_up_is_a_fault_and_not_repeated(store: Store):
+def test_a_failed_warm_up_is_not_repeated_and_no_reply_is_missing_for_it(store: Store):
     small = expert(script=fails(ExpertTimeout("Too slow to load."), lambda question, label: question.id == WARM_UP.id))
     summary = record(store, "demo", QUESTIONS, crew(small))
-    assert summary.complete and summary.faults == {"ExpertTimeout": 1} and small.asked.count(WARM) == 1
+    assert summary.complete and summary.faults == {} and store.faults("demo") == () and small.asked.count(WARM) == 1
+
+
+@pytest.mark.parametrize("kind", [ExpertTimeout, ServerFault, ServerBusy, BadReply])
+def test_as_many_faults_as_replies_are_missing(store: Store, kind: type[ExpertError]):
+    summary = record(store, "demo", make_questions(2), crew(expert(script=fails(kind("Not today.")))))
+    assert (summary.done, summary.total) == (0, 6) and summary.faults == {kind.__name__: 6} and len(store.faults("demo")) == 6
+    assert "6 calls without a reply: Not today." in summary.message
 
 
 def test_an_expert_given_up_is_not_asked_in_the_second_pass(store: Store):

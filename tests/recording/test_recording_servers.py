@@ -20,7 +20,7 @@ from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import StoreError
 from der_core.experts.ollama import OllamaExpert
 from der_core.recording.crew import WARM_UP
-from der_core.recording.recorder import Progress, Summary, record
+from der_core.recording.recorder import FAULTS_IN_A_ROW, Progress, Summary, record
 from der_core.recording.store import Store
 
 MODEL = "tiny:latest"
@@ -87,6 +87,30 @@ def test_three_processes_at_once_ask_a_server_each_request_once(tmp_path: Path):
         assert sorted(asked(server).values()) == [1] * (3 * n)
     with Store.open(place) as store:
         assert len(store.entries("demo")) == 3 * n and store.verify() == []
+
+
+def test_a_server_that_is_busy_for_good_is_waited_for_once(tmp_path: Path):
+    with OllamaServer(lambda messages: "yes") as server, Store.open(tmp_path / "s.db") as store:
+        expert = OllamaExpert(ExpertSpec("tiny", "ollama", "tiny", host=server.url), AskOptions(patience_s=0.2))
+        server.fail("loading")
+        summary = record(store, "demo", make_questions(8), {"tiny": [expert]})
+        assert server.count("/api/chat") == 2 + FAULTS_IN_A_ROW  # once more at the end of the patience, then each request once
+        assert "given up: 10 calls in a row gave no reply, the last one:" in summary.message and "--patience" in summary.message
+        server.fail("loading", times=1)
+        assert record(store, "demo", make_questions(8), {"tiny": [expert]}).complete
+
+
+def test_after_a_reply_a_busy_server_is_waited_for_again(tmp_path: Path):
+    n_busy = iter([2, 0, 0, 1])  # warm-up in vain, a reply, another, and one that is waited for
+
+    def answer(messages: object) -> str:
+        server.fail("loading", times=next(n_busy, 0))
+        return "yes"
+
+    with OllamaServer(answer) as server, Store.open(tmp_path / "s.db") as store:
+        expert = OllamaExpert(ExpertSpec("tiny", "ollama", "tiny", host=server.url), AskOptions(patience_s=0.2))
+        server.fail("loading", times=next(n_busy))
+        assert record(store, "demo", make_questions(2), {"tiny": [expert]}).complete
 
 
 def test_a_server_that_is_loading_is_waited_for_and_the_wait_is_shown_and_can_be_stopped(tmp_path: Path):

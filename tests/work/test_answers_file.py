@@ -232,3 +232,27 @@ def test_confidence_is_what_the_end_rule_sees(expert: int, label: Label, p_yes: 
     step = Step(router.experts[expert].name, Label.NONE, "prompt", reply, label, 1.0, 0.2, math.nan)
     found = route_confidence(Route(make_questions(1)[0], (step,), "it stopped"), router)
     assert found == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("fault", ["dropped", "loading"])
+def test_an_expert_that_is_out_of_reach_is_waited_for_once_and_given_up(
+    server: OllamaServer, router: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    def goes_away(messages: Chat) -> str:
+        if number_in(messages) == 5:
+            server.fail(fault)  # type: ignore[arg-type]  # one of the server's faults
+        return truthful(messages)
+
+    server.answer = goes_away
+    options = ("--ollama-retries", "1", "--patience", "0.2")
+    assert ask(server, router, *options) == 1
+    rows = {row["id"]: row for row in answers()}
+    assert [rows[f"q{i}"]["answer"] for i in range(5)] == [truth(i) for i in range(5)]
+    assert all(row["fault"] for name, row in rows.items() if int(name[1:]) > 5)
+    n_vain = server.count("/api/chat") - len(server.chats)
+    assert 3 <= n_vain <= 3 * len(MODELS), "each expert is called at once, after the pause, and for the next question"
+    assert re.search(r"Expert (weak-1b|strong-3b) was given up: .*The same command asks the rest\.", capsys.readouterr().err)
+    server.answer = truthful
+    server.fail("error", times=0)
+    assert ask(server, router) == 0
+    assert [row["answer"] for row in answers()] == [truth(i) for i in range(N_QUESTIONS)]
