@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.dashboard import Dashboard
 from browser.conftest import OpenTab
-from browser.tab import cells, check_drawn, check_sound, tables, widget
+from browser.tab import cells, check_drawn, check_sound, choose_segment, tables, widget
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +61,27 @@ def test_models_are_ticked_from_the_lists_of_two_servers_and_recorded(
     tick(tab, "experts_openai_models", "alpha")
     record(tab, f"{scheme} two", "12 of 12 replies recorded")
     assert {chat["model"] for chat in ollama.chats} == {"gamma:1b"} and {call.body["model"] for call in openai.chats} == {"alpha"}
+    check_sound(tab)
+
+
+@pytest.mark.parametrize(("page", "title"), [("record", "Record"), ("experts", "Experts")])
+def test_models_are_picked_by_clicking_them_right_after_the_source_was_switched(
+    open_tab: OpenTab, fresh: Dashboard, ollama: OllamaServer, page: str, title: str
+) -> None:
+    tab = open_tab(f"{page}?{urlencode({'experts_source': 'Own list', 'experts_ollama_host': ollama.url})}", url=fresh.url)
+    check_drawn(tab, title)
+    choose_segment(tab, "experts_source", "Your Ollama")
+    for picked in (["gamma:1b"], ["gamma:1b", "delta:3b"]):
+        widget(tab, "experts_ollama_models").get_by_role("combobox").click()
+        expect(tab.get_by_role("option", name="671b-cloud")).to_have_count(0)
+        tab.get_by_role("option", name=picked[-1], exact=True).click()
+        for model in picked:
+            expect(widget(tab, "experts_ollama_models").get_by_text(model)).to_be_visible()
+    tab.keyboard.press("Escape")  # the list stays open for more
+    check_drawn(tab, title)
+    expect(tab).to_have_url(re.compile("experts_ollama_models=gamma%3A1b&experts_ollama_models=delta%3A3b"))
+    for model in picked:
+        expect(widget(tab, "experts_ollama_models").get_by_text(model)).to_be_visible()
     check_sound(tab)
 
 

@@ -143,9 +143,13 @@ def _from_experts_file() -> list[ExpertSpec]:
 
 def _from_server(backend: Backend) -> list[ExpertSpec]:
     """The models ticked of those that a server lists; where it cannot be asked, names may be typed all the same."""
+    above = st.container()  # where a laptop shows all of it: a click on a box at the lower edge scrolls the page, which closes its list
     host = _host(backend)
     listed, why_not = _listed(backend.name, host, allow_remote())
-    names = _names(f"experts_{backend.name}_models", "Models", "Tick, or type a name", [model.id for model in listed if _is_offered(model)])
+    with above:
+        names = _names(
+            f"experts_{backend.name}_models", "Models", "Tick, or type a name", [model.id for model in listed if _is_offered(model)]
+        )
     if why_not:
         st.warning(plain_sentence(why_not), icon=":material/cloud_off:")
     elif listed:
