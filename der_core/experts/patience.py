@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from der_core.config import AskOptions
-from der_core.errors import HostUnreachable, ServerBusy, WaitStopped
+from der_core.errors import ExpertError, HostUnreachable, ServerBusy, WaitStopped
 
 T = TypeVar("T")
 Sleep = Callable[[float], None]
@@ -30,32 +30,39 @@ _LOOK_S = 0.1
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class Waited:
+    """What was waited for in vain, of one expert: calls that meet the same fault wait no more, until one succeeds.
+
+    Else a server that is busy for good would cost the whole patience at every call.
+    """
+
+    in_vain: set[type[ExpertError]] = field(default_factory=set)
+
+
 @dataclass(frozen=True)
 class _Watch:
     on_wait: Callable[[float, str], None]
     is_stopped: Callable[[], bool] | None
-    may_wait: bool = True
+    waited: Waited
 
 
-_UNWATCHED = _Watch(lambda seconds, why: None, None)
-_WATCH: ContextVar[_Watch] = ContextVar("watch", default=_UNWATCHED)
+_WATCH: ContextVar[_Watch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
 def watched_waits(
     on_wait: Callable[[float, str], None] = lambda seconds, why: None,
     is_stopped: Callable[[], bool] | None = None,
-    *,
-    may_wait: bool = True,
+    waited: Waited | None = None,
 ) -> Iterator[None]:
     """Show the waits of calls made inside this block, and end them when stopped.
 
     `on_wait` gets the length of each pause in seconds and its reason in one line, before it begins. Once `is_stopped`
-    is true, a pause ends within 0.2 s in WaitStopped. Without `may_wait` nothing is waited for, neither a busy
-    server nor a broken connection: for servers that an earlier call has waited for in vain. Holds for the thread that entered
-    the block.
+    is true, a pause ends within 0.2 s in WaitStopped. What one call waits for in vain, the next ones do not wait for; `waited`
+    carries that from block to block. Holds for the thread that entered the block.
     """
-    token = _WATCH.set(_Watch(on_wait, is_stopped, may_wait))
+    token = _WATCH.set(_Watch(on_wait, is_stopped, waited or Waited()))
     try:
         yield
     finally:
@@ -69,31 +76,39 @@ def with_patience(call: Callable[[], T], options: AskOptions, sleep: Sleep = tim
     pauses. A connection fault is met `retries` times with pauses doubled from `backoff_s`. Other errors are raised at
     once: they would cost the same time again and end alike. The last error is raised as it is, WaitStopped after a stop.
     """
+    watch = _WATCH.get()
+    in_vain = watch.waited.in_vain if watch else set()
     waited_s, pause_s, n_faults = 0.0, FIRST_PAUSE_S, 0
     while True:
         began_s = time.monotonic()
         try:
-            return call()
+            result = call()
         except ServerBusy as busy:
             waited_s += time.monotonic() - began_s
             left_s = options.patience_s - waited_s
-            if left_s <= 0 or not _WATCH.get().may_wait:
+            if left_s <= 0 or ServerBusy in in_vain:
+                in_vain.add(ServerBusy)
                 raise
             wait_s = min(busy.retry_after_s or pause_s, left_s)
             _pause(wait_s, str(busy), sleep)
             waited_s, pause_s = waited_s + wait_s, min(2 * pause_s, LONGEST_PAUSE_S)
         except HostUnreachable as error:
-            if n_faults == options.retries or not _WATCH.get().may_wait:
+            if n_faults == options.retries or HostUnreachable in in_vain:
+                in_vain.add(HostUnreachable)
                 raise
             _pause(options.backoff_s * 2**n_faults, str(error), sleep)
             n_faults += 1
+        else:
+            in_vain.clear()
+            return result
 
 
 def _pause(seconds: float, why: str, sleep: Sleep) -> None:
     watch = _WATCH.get()
     _log.info("waiting %.1f s: %s", seconds, why)
-    watch.on_wait(seconds, why)
-    if watch.is_stopped is None:
+    if watch:
+        watch.on_wait(seconds, why)
+    if watch is None or watch.is_stopped is None:
         sleep(seconds)
         return
     end_s = time.monotonic() + seconds

@@ -10,7 +10,7 @@ import numpy as np
 
 from der_core.errors import ExpertError, StoreError, WaitStopped
 from der_core.experts.bounds import check_reply
-from der_core.experts.patience import watched_waits
+from der_core.experts.patience import Waited, watched_waits
 from der_core.experts.protocol import Expert
 from der_core.recording.crew import WARM_UP
 from der_core.recording.store import Entry, Store
@@ -73,13 +73,13 @@ def ask_again(
     stopped = stop or threading.Event()
     total, found = sum(map(len, sample.values())), [AskedAgain(name) for name in sample]
     for outcome in found:
-        expert, in_a_row = experts[outcome.expert], 0
-        _ask(expert, WARM_UP, Label.NONE, stopped)
+        expert, in_a_row, waited = experts[outcome.expert], 0, Waited()
+        _ask(expert, WARM_UP, Label.NONE, stopped, waited)
         for entry in sample[outcome.expert]:
             if stopped.is_set() or in_a_row == MOST_FAULTS_IN_A_ROW:
                 break
             on_progress(sum(other.n_asked + other.n_faults for other in found), total, outcome.expert)
-            again = _ask(expert, questions[entry.call.question_id], entry.call.previous_label, stopped)
+            again = _ask(expert, questions[entry.call.question_id], entry.call.previous_label, stopped, waited)
             in_a_row = in_a_row + 1 if isinstance(again, ExpertError) else 0
             outcome.note(store.find_reply(entry.key), again)
         _check_same_weights(expert)
@@ -123,9 +123,9 @@ def _check_same_weights(expert: Expert) -> None:
         )
 
 
-def _ask(expert: Expert, question: Question, label: Label, stop: threading.Event) -> Reply | ExpertError:
+def _ask(expert: Expert, question: Question, label: Label, stop: threading.Event, waited: Waited) -> Reply | ExpertError:
     try:
-        with watched_waits(is_stopped=stop.is_set):
+        with watched_waits(is_stopped=stop.is_set, waited=waited):
             reply = expert.ask(question, label)
         check_reply(reply)
         return reply

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from der_core.errors import BadReply, ExpertError
 from der_core.experts.bounds import check_reply
-from der_core.experts.patience import watched_waits
+from der_core.experts.patience import Waited, watched_waits
 from der_core.experts.protocol import Expert, Request
 from der_core.recording.store import Call
 from der_core.records import Label, Question, Reply
@@ -72,8 +72,7 @@ class Worker:
     """One replica, and what it is doing.
 
     `key` is that of the request it made last; `unconfirmed` are its replies since the server last named their weights;
-    `noted` is what the recording says of how it is asked; `may_wait` is False after a call that waited for its busy server
-    in vain, until a reply comes.
+    `noted` is what the recording says of how it is asked; `waited` what was waited for in vain.
     """
 
     expert: Expert
@@ -86,7 +85,7 @@ class Worker:
     started_at: float = 0.0
     waiting: str = ""
     noted: tuple[str, ...] = ()
-    may_wait: bool = True
+    waited: Waited = field(default_factory=Waited)
     unconfirmed: list[tuple[Call, Request]] = field(default_factory=list)
 
 
@@ -120,7 +119,7 @@ def start_call(
     def work() -> None:
         finished = Finished(worker, question, label, fault=ExpertError("The call ended in the middle."))
         try:
-            with watched_waits(on_wait, is_stopped, may_wait=worker.may_wait):
+            with watched_waits(on_wait, is_stopped, worker.waited):
                 finished = _finish(worker, question, label)
         finally:
             ended.put(finished)

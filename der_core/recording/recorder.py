@@ -26,7 +26,6 @@ from der_core.errors import (
     InterpreterMissing,
     ModelChanged,
     ModelMissing,
-    ServerBusy,
     SettingsError,
     StoreError,
     WaitStopped,
@@ -266,7 +265,7 @@ class _Run:
         elif ended.fault is not None:
             self._take_fault(name, worker, ended.fault, work, ended.question)
         elif ended.question is WARM_UP and ended.reply is not None:
-            worker.is_warm = worker.may_wait = True
+            worker.is_warm = True
             self.store.note_load(self.recording, name, ended.reply.load_s)
         elif ended.question is not None and ended.reply is not None:
             self._take_reply(name, worker, ended.question, ended.previous_label, ended.reply)
@@ -293,7 +292,7 @@ class _Run:
             self.claims.end(worker.key)  # the server made the expert ask in another manner
         worker.unconfirmed.append((call, request))
         worker.unit.labels.popleft()
-        worker.faults_in_a_row, worker.may_wait = 0, True
+        worker.faults_in_a_row = 0
         self.plan.add(call, reply.label)
         self.pace.add(name, worker.started_at, sum(not mate.given_up for mate in self.crews[name]))
         self.reasons[name][reply.reason] += 1
@@ -302,7 +301,6 @@ class _Run:
     def _take_fault(self, name: str, worker: Worker, fault: ExpertError, work: Work, question: Question | None) -> None:
         """Keep the fault and go on with another request, or without this replica."""
         is_lasting = isinstance(fault, LASTING_FAULTS)
-        worker.may_wait = worker.may_wait and not isinstance(fault, ServerBusy)
         worker.is_warm = True  # a warm-up that failed is not made again: the next call tells more
         if question is not WARM_UP or is_lasting:  # else no reply is missing for it
             self.store.put_fault(self.recording, name, *self.faults.add(name, fault))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from der_core.config import End
 from der_core.errors import ExpertError, ServerBusy, SettingsError, WaitStopped
-from der_core.experts.patience import watched_waits
+from der_core.experts.patience import Waited, watched_waits
 from der_core.experts.protocol import Expert
 from der_core.foreign import harmless, in_one_line
 from der_core.recording.recorder import FAULTS_IN_A_ROW, LASTING_FAULTS
@@ -119,6 +119,7 @@ class _Outages:
     """The faults of each expert since its last reply, and those for which experts were given up."""
 
     faults: defaultdict[str, list[ExpertError]] = field(default_factory=lambda: defaultdict(list))
+    waited: defaultdict[str, Waited] = field(default_factory=lambda: defaultdict(Waited))
     given_up: dict[str, ExpertError] = field(default_factory=dict)
 
     @property
@@ -127,15 +128,9 @@ class _Outages:
 
     def add(self, expert: str, fault: ExpertError) -> None:
         self.faults[expert].append(fault)
-        if self._n_lasting(expert) >= OUTAGES_IN_A_ROW or len(self.faults[expert]) >= FAULTS_IN_A_ROW:
+        n_outages = sum(isinstance(fault, (*LASTING_FAULTS, ServerBusy)) for fault in self.faults[expert])
+        if n_outages >= OUTAGES_IN_A_ROW or len(self.faults[expert]) >= FAULTS_IN_A_ROW:
             self.given_up[expert] = fault
-
-    def may_wait(self, expert: str) -> bool:
-        """Whether the expert's server may be waited for: not where that was in vain."""
-        return not self._n_lasting(expert)
-
-    def _n_lasting(self, expert: str) -> int:
-        return sum(isinstance(fault, (*LASTING_FAULTS, ServerBusy)) for fault in self.faults[expert])
 
 
 def _answer(
@@ -153,7 +148,7 @@ def _answer(
     name, text = harmless(question.id), in_one_line(question.text, LONGEST_QUESTION)
     try:
         while not isinstance(event, Route):
-            with watched_waits(is_stopped=stop.is_set, may_wait=outages.may_wait(asking)):
+            with watched_waits(is_stopped=stop.is_set, waited=outages.waited[asking]):
                 event = next(events)
             if isinstance(event, Decision) and event.expert:
                 asking = event.expert

@@ -1,5 +1,7 @@
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from raw_server import RawServer, http
@@ -7,7 +9,7 @@ from raw_server import RawServer, http
 from der_core.config import AskOptions, ExpertSpec
 from der_core.errors import ExpertTimeout, HostUnreachable, ServerBusy, SettingsError, WaitStopped
 from der_core.experts.openai_compatible import OpenAICompatibleExpert
-from der_core.experts.patience import watched_waits, with_patience
+from der_core.experts.patience import Waited, watched_waits, with_patience
 from der_core.records import Label, Question
 
 OPTIONS = AskOptions(patience_s=20.0, retries=2, backoff_s=0.25)
@@ -52,12 +54,29 @@ def test_no_wait_is_longer_than_the_patience_that_is_left():
 
 
 @pytest.mark.parametrize("fault", [busy(), HostUnreachable("gone")])
-def test_without_waiting_a_fault_is_told_at_once(fault: Exception):
-    pauses: list[float] = []
-    call, calls = after(fault, fault)
-    with watched_waits(may_wait=False), pytest.raises(type(fault)):
-        with_patience(call, OPTIONS, pauses.append)
-    assert pauses == [] and len(calls) == 1
+def test_what_was_waited_for_in_vain_is_not_waited_for_again_until_a_call_succeeds(fault: Exception):
+    options, waited = replace(OPTIONS, patience_s=0.5, retries=1), Waited()
+
+    def pauses_until(error: type[Exception] | None, *faults: Exception) -> int:
+        pauses: list[float] = []
+        call, _ = after(*faults)
+        with watched_waits(waited=waited), nullcontext() if error is None else pytest.raises(error):
+            with_patience(call, options, pauses.append)
+        return len(pauses)
+
+    other = HostUnreachable("gone") if isinstance(fault, ServerBusy) else busy()
+    assert pauses_until(type(fault), fault, fault) == 1
+    assert pauses_until(type(fault), fault) == 0
+    assert pauses_until(None, other) == 1, "another fault is waited for, and the reply begins anew"
+    assert pauses_until(None, fault) == 1
+
+
+def test_calls_that_nobody_watches_wait_each_for_itself():
+    for _ in range(2):
+        call, calls = after(*[busy()] * 9)
+        with pytest.raises(ServerBusy):
+            with_patience(call, replace(OPTIONS, patience_s=0.5), lambda seconds: None)
+        assert len(calls) == 2
 
 
 @pytest.mark.parametrize("patience_s", [0.0, 3.0])
