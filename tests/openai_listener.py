@@ -27,7 +27,10 @@ class Call:
 
 
 class OpenAIListener:
-    """The server, on a free port while the context is open. `meta` is what its list tells of every model."""
+    """The server, on a free port while the context is open. `meta` is what its list tells of every model.
+
+    `headers` go with every answer beside the usual ones.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class OpenAIListener:
         self.path = path
         self.key = key
         self.meta = meta
+        self.headers: dict[str, str] = {}
         self.calls: list[Call] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"listener": self}))
         self._http.daemon_threads = True
@@ -103,5 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        for name, value in self.listener.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)

@@ -89,7 +89,7 @@ class TestCutPrompts:
         told = {} if cached is None else {"prompt_eval_count": int((1 - cached) * words)}
         server.answer = lambda messages: Spoken("Yes", figures=told)
         reply = open_expert(server).ask(long_question(words), Label.NO)
-        assert (reply.label, reply.prompt_tokens) == (Label.YES, told.get("prompt_eval_count"))
+        assert (reply.label, reply.prompt_tokens) == (Label.YES, told.get("prompt_eval_count") or None)
 
     def test_the_rate_is_the_experts_own(self, server):
         """Two tokens a word: 1,500 words do not fit, which the usual rate alone would not tell."""
