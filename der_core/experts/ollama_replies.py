@@ -14,6 +14,7 @@ from der_core.experts.edge import Count, FromServer, Nanoseconds, Text, check_ca
 PROTOCOL = "Ollama's"
 _NANOSECONDS_PER_S = 1e9
 _LARGEST = 1 << 53
+_LONGEST_DIGEST = 1_000
 
 
 class Message(FromServer):
@@ -54,7 +55,7 @@ class ModelEntry(FromServer):
 
     model: Text | None = None
     name: Text | None = None
-    digest: Text | None = None
+    digest: Annotated[Text, Field(max_length=_LONGEST_DIGEST)] | None = None
     size: Annotated[float, Field(ge=0, le=1 << 50)] | None = None
     context_length: Count | None = None
     details: Details | None = None

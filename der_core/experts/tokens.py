@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from der_core.experts.bounds import LOGPROB_ROUNDING
 from der_core.experts.thoughts import is_only_marks, reply_proper
 
 Span = tuple[int, int]
@@ -15,9 +16,6 @@ Span = tuple[int, int]
 
 STOP_SEQUENCES = ("\nQuestion:", "\nPassage:")
 """Where a base model begins a question of its own."""
-
-# Servers round: a certain token may come with a little more than the logarithm of 1.
-_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def p_yes_at(choice: TokenChoice, yes_words: frozenset[str], no_words: frozenset
     The masses of all spellings (case, leading space, punctuation) are added up. None as well where the token that was
     chosen is a piece of a word whose whole is not among the likely tokens: the mass of the word is then unknown.
     """
-    if any(not logprob <= _ROUNDING for _, logprob in choice.top):
+    if any(not logprob <= LOGPROB_ROUNDING for _, logprob in choice.top):
         return None
     yes, no = _mass(choice.top, yes_words), _mass(choice.top, no_words)
     chosen = _letters(choice.token)

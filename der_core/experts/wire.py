@@ -1,6 +1,6 @@
 """The wire to one server: what comes back is a whole JSON object of bearable size and in time, or one of our errors.
 
-Both clients stand on it, Ollama's own and ours. What a server does wrong is that expert's fault, said in one line:
+Both protocols stand on it, Ollama's and OpenAI's. What a server does wrong is that expert's fault, said in one line:
 
     no connection, a broken one      HostUnreachable     waited for by `patience.with_patience`
     no whole reply in time           ExpertTimeout

@@ -44,7 +44,7 @@ class TimeBudget:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            if _code(error) != sqlite3.SQLITE_INTERRUPT:
                 raise
             raise StoreError(f"Reading the recording store took longer than {seconds:.0f} s and was ended; is the file damaged?") from error
         finally:
@@ -61,8 +61,12 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             # A file with a write-ahead log needs a file beside it, which read-only media refuse; nobody can write there either.
             log = path.with_name(f"{path.name}-wal")
-            if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
+            if _code(error) != sqlite3.SQLITE_CANTOPEN:
                 raise
+            if log.exists() and log.stat().st_size:
+                raise StoreError(
+                    f"{path} cannot be read where nothing may be written: part of it still stands in {log.name}. Copy both files elsewhere."
+                ) from error
             db.close()
             db = _connect(f"{address}&immutable=1")
     return db
@@ -136,7 +140,7 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_S)
 
@@ -153,13 +157,20 @@ def _migrate(db: sqlite3.Connection, number: int) -> None:
         db.execute(f"PRAGMA user_version = {number + 1}")
 
 
+def _code(error: sqlite3.OperationalError) -> int | None:
+    """SQLite's code of an error; None for one of Python's own, as for a text that is none."""
+    return getattr(error, "sqlite_errorcode", None)
+
+
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system raise into a StoreError that names the file."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"The recording store {path} cannot be used: {error}. Check the file, or use another.") from error
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # a damaged file may break SQLite's own messages
+        raise StoreError(
+            f"The recording store {path} cannot be used: {in_one_line(str(error))}. Check the file, or use another."
+        ) from error
 
 
 @contextmanager
@@ -168,7 +179,7 @@ def as_recorded(path: Path, table: str, row: object = None) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        place = f"table {table}" if row is None else f"table {table}, row {row}"
+        place = f"table {table}" if row is None else f"table {table}, row {in_one_line(str(row), 40)}"
         told = in_one_line(str(error).rstrip("."), 200) or type(error).__name__
         raise StoreError(
             f"{path} holds something that was not recorded ({place}: {told}). See: python -m der_core store verify."

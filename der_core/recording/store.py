@@ -333,13 +333,18 @@ class Store:
 
     def questions(self, recording: str) -> tuple[Question, ...]:
         """Return the questions of a recording, in the order in which they were added."""
-        sql = "SELECT q.id, question_id, body FROM questions q JOIN recorded_questions r ON r.question = q.id WHERE r.recording = ? ORDER BY r.position"
+        sql = (
+            "SELECT r.question, question_id, body FROM recorded_questions r LEFT JOIN questions q ON q.id = r.question"  # none is lost in silence
+            " WHERE r.recording = ? ORDER BY r.position"
+        )
         with self._lock:
             rows = self._rows(sql, self._recording_id(recording))
         return tuple(self._question(*row) for row in rows)
 
-    def _question(self, row: int, question_id: str, body: str) -> Question:
+    def _question(self, row: int, question_id: str, body: str | None) -> Question:
         with as_recorded(self.path, "questions", row):
+            if body is None:
+                raise ValueError("it is not there")
             question = packing.question_from_json(body)
             if question.id != question_id:
                 raise ValueError(f"its id is {question.id!r:.60}, and {question_id!r:.60} where it is recorded")

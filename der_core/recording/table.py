@@ -216,7 +216,12 @@ def _read(store: Store, recording: str) -> Table:
     mean_logprob = np.full(shape, np.nan, dtype=np.float32)
     if rows:
         ids, names, previous, replies, logprobs, *values = zip(*rows, strict=True)
-        at = (_places(ids, [question.id for question in questions]), _places(names, [spec.name for spec in experts]), np.array(previous))
+        with as_recorded(store.path, "entries"):
+            at = (
+                _places(ids, [question.id for question in questions]),
+                _places(names, [spec.name for spec in experts]),
+                np.array(previous),
+            )
         for (name, array), column in zip(arrays.items(), values, strict=True):
             array[at] = _numbers(name, column, replies, store)
         mean_logprob[at] = _means(logprobs, replies, store)

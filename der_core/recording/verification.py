@@ -94,7 +94,7 @@ class _Examination:
 
 
 def _broken_structure(found: _Examination) -> Iterator[str]:
-    yield from (f"SQLite: {line}" for (line,) in found.rows("PRAGMA integrity_check") if line != "ok")
+    yield from (f"SQLite: {in_one_line(str(line))}" for (line,) in found.rows("PRAGMA integrity_check") if line != "ok")
     for table, row, parent, _ in found.rows("PRAGMA foreign_key_check"):
         yield f"Table {table}, row {row}: refers to a row of {parent} that is not there."
 
@@ -162,7 +162,9 @@ def _broken_entries(found: _Examination) -> Iterator[str]:
     for recording, question, expert, previous, reply in found.rows(
         "SELECT recording, question, expert, previous_label, reply FROM entries"
     ):
-        where = f"Entry of question {question}, expert {expert}, previous label {in_one_line(str(previous), 40)}"
+        where = "Entry of question {}, expert {}, previous label {}".format(
+            *(in_one_line(str(part), 40) for part in (question, expert, previous))
+        )
         if (recording, question) not in questions or (recording, expert) not in experts:
             yield f"{where}: belongs to no question or no expert of its recording."
         if previous not in tuple(Label):
