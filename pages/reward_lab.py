@@ -23,16 +23,20 @@ if ref is None:
     stop_with("There is no recording to compute best routes on yet.", "pages/record.py", "Record some replies")
 with settings:
     presets = st.container()
-    config = lab_config(some_settings("lab", SETTINGS))
+    config = lab_config(some_settings("lab", SETTINGS, preset="paper"))
     with presets:
         choose_preset("lab", config)
     draw_train_link(config)
 with stage:
-    draw_preference(config)
+    said = st.container()
+    figures = None
     try:
         config.check()
-        draw_figures(lab_figures(ref, config), config.episode.t_max, lab_cost_note(ref, config))
+        figures = lab_figures(ref, config)
+        draw_figures(figures, config.episode.t_max, lab_cost_note(ref, config))
         draw_curve(ref, config)
     except DerError as error:
         notice(error)
+    with said:
+        draw_preference(config, figures)
     draw_by_itself(config)

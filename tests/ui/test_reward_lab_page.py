@@ -88,8 +88,23 @@ def test_a_damaged_store_is_one_line(empty_home: Home) -> None:
     assert len(app.error) == 1
 
 
-def test_the_page_opens_with_the_deployable_reward_and_its_exact_best_routes(recorded_home: Home) -> None:
+def test_the_page_opens_where_something_happens_and_repairs_it_at_a_press(recorded_home: Home) -> None:
+    app, figures = open_page(PAGE), expected(recorded_home, PAPER)
+    assert_shows(app, figures)
+    assert marked_preset(app, "lab") == "paper" and figures.wrong_first > 0.5
+    assert (
+        f"On {percent(figures.wrong_first, 0)} of the held-out questions its best route begins with a wrong answer" in app.warning[0].value
+    )
+    app.button("lab_repair").click().run()
+    repaired = replace(PAPER, reward=replace(PAPER.reward, shaping="potential"))
+    assert_shows(app, expected(recorded_home, repaired))
+    assert not app.warning and metrics(app)["Wrong first"] == "0 %"
+    assert not [button for button in app.button if button.key == "lab_repair"]
+
+
+def test_the_deployable_reward_and_its_exact_best_routes(recorded_home: Home) -> None:
     app = open_page(PAGE)
+    app.button("lab_preset_deployable").click().run()
     assert_shows(app, expected(recorded_home, DEPLOYABLE))
     assert marked_preset(app, "lab") == "deployable"
     assert "no route earns more under this reward on this recording, replies counted by their own word" in words(app)
@@ -106,12 +121,8 @@ def test_a_preset_sets_every_control(recorded_home: Home) -> None:
 
 def test_moving_a_weight_changes_the_figures_at_once(recorded_home: Home) -> None:
     app = open_page(PAGE)
-    app.selectbox("lab_shaping").set_value("paper")
-    app.selectbox("lab_end").set_value("gold")
     app.slider("lab_beta").set_value(0.0).run()
-    config = replace(
-        DEPLOYABLE, reward=replace(DEPLOYABLE.reward, shaping="paper", beta=0.0), episode=replace(DEPLOYABLE.episode, end="gold")
-    )
+    config = replace(PAPER, reward=replace(PAPER.reward, beta=0.0))
     assert_shows(app, expected(recorded_home, config))
     assert metrics(app)["Wrong first"] == "0 %"
     app.slider("lab_beta").set_value(2.0).run()
@@ -121,8 +132,8 @@ def test_moving_a_weight_changes_the_figures_at_once(recorded_home: Home) -> Non
 
 def test_a_link_reproduces_the_view(recorded_home: Home) -> None:
     app = open_page(PAGE, lab_beta="3.5", lab_gamma="0.5", lab_shaping="paper", lab_t_max="2", lab_cost_mode="tokens", lab_weight="gamma")
-    reward = replace(DEPLOYABLE.reward, beta=3.5, gamma=0.5, shaping="paper")
-    config = replace(DEPLOYABLE, reward=reward, episode=replace(DEPLOYABLE.episode, t_max=2, cost_mode="tokens"))
+    reward = replace(PAPER.reward, beta=3.5, gamma=0.5)
+    config = replace(PAPER, reward=reward, episode=replace(PAPER.episode, t_max=2, cost_mode="tokens"))
     assert_shows(app, expected(recorded_home, config))
     assert app.segmented_control("lab_weight").value == "gamma"
 
@@ -140,7 +151,7 @@ def test_what_an_address_may_not_hold_changes_nothing_bad(recorded_home: Home, a
 def test_another_cost_mode_is_taken_where_the_chosen_one_has_no_figures(recorded_home: Home) -> None:
     with closing(sqlite3.connect(recorded_home.store)) as db, db:
         db.execute("UPDATE replies SET generated_tokens = NULL")
-    app = open_page(PAGE)
+    app = open_page(PAGE, lab_cost_mode="compute seconds")
     assert not app.exception and not app.error
     assert "Cost mode compute lacks token counts and seconds of cheap, middling, dear, so costs are in mode params" in words(app)
     assert metrics(app)["Cost"] != "–"
@@ -204,7 +215,7 @@ def test_train_opens_with_the_reward_of_the_lab(recorded_home: Home) -> None:
     assert not app.exception
     assert app.title[0].value == "Train"
     assert (app.slider("train_beta").value, app.selectbox("train_shaping").value) == (2.5, "paper")
-    assert app.slider("train_alpha").value == DEPLOYABLE.reward.alpha
+    assert app.slider("train_alpha").value == PAPER.reward.alpha
 
 
 def test_the_address_of_train_says_what_its_widgets_say() -> None:
@@ -250,11 +261,21 @@ def test_bars_carry_the_returns_of_the_orders() -> None:
 def test_the_curve_marks_where_the_sliders_stand() -> None:
     figures = best_routes(_random_source(), DEPLOYABLE.episode, DEPLOYABLE.reward, 0.95)
     frame = charts.sweep_frame("beta", [0.0, 1.2, 6.0], [figures] * 3)
-    option = charts.sweep_chart(frame, "beta", 1.2, log=False)
+    option = charts.sweep_chart(frame, "beta", 1.2, charts.PANELS, log=False)
     assert [series["markLine"]["data"] for series in option["series"]] == [[{"xAxis": 1.2}]] * len(charts.PANELS)
     assert (option["xAxis"][0]["min"], option["xAxis"][0]["max"]) == (0.0, 6.0)
     assert frame["Right %"].tolist() == [round(100 * figures.accuracy, 2)] * 3
     assert charts.sweep_alt(frame, "beta").startswith("Exact best routes as beta goes from 0 to 6: Right % from")
+
+
+def test_only_figures_that_the_weight_moves_are_drawn_and_their_axis_shows_it() -> None:
+    low, high = FIGURES, replace(FIGURES, accuracy=0.93, wrong_first=0.5, cost=1.5)
+    frame = charts.sweep_frame("beta", [0.0, 6.0], [low, high])
+    moving = charts.moving_panels(frame)
+    assert [panel.column for panel in moving] == ["Right %", "Wrong first %"]
+    option = charts.sweep_chart(frame, "beta", 1.0, moving, log=False)
+    assert [(axis["min"], axis["max"], axis["interval"]) for axis in option["yAxis"]] == [(90, 93, 1), (20, 50, 10)]
+    assert charts.moving_panels(charts.sweep_frame("beta", [0.0, 6.0], [low, low])) == ()
 
 
 def _random_source() -> TableSource:
@@ -277,7 +298,7 @@ def test_how_often_it_stops_early_is_one_of_the_curves(recorded_home: Home) -> N
     config = lab_settings()
     values, points = zip(*lab.lab_curve(ref_of(recorded_home), config, "gamma"), strict=True)
     frame = charts.sweep_frame("gamma", values, points)
-    option = charts.sweep_chart(frame, "gamma", 1.0, log=False)
+    option = charts.sweep_chart(frame, "gamma", 1.0, charts.PANELS, log=False)
     assert [series["encode"]["y"] for series in option["series"]][3:] == ["Stops early %", "Wrong first %"]
     assert frame["Stops early %"].tolist() == [round(100 * point.stopped_early, 2) for point in points]
     assert "Stops early % from" in charts.sweep_alt(frame, "gamma")
@@ -286,7 +307,7 @@ def test_how_often_it_stops_early_is_one_of_the_curves(recorded_home: Home) -> N
 def test_charts_are_larger_for_the_last_row(recorded_home: Home) -> None:
     usual, presented = (open_page(PAGE, **address).get("echarts_chart")[0].proto.spec for address in ({}, {"present": "true"}))
     assert usual != presented
-    assert charts.sweep_height(20) > charts.sweep_height()
+    assert charts.sweep_height(5, 20) > charts.sweep_height(5) > charts.sweep_height(3)
 
 
 def test_signs_read_from_left_to_right() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,25 +139,32 @@ def sweep_frame(weight: Weight, values: Sequence[float], points: Sequence[BestRo
     return pd.DataFrame(rows)
 
 
-def sweep_chart(frame: pd.DataFrame, weight: Weight, present: float, *, log: bool, text_size: int = TEXT_SIZE) -> Option:
+def moving_panels(frame: pd.DataFrame) -> tuple[Panel, ...]:
+    """Return the panels whose figure is not the same at every value of the weight."""
+    return tuple(panel for panel in PANELS if frame[panel.column].nunique() > 1)
+
+
+def sweep_chart(
+    frame: pd.DataFrame, weight: Weight, present: float, panels: Sequence[Panel], *, log: bool, text_size: int = TEXT_SIZE
+) -> Option:
     """Return curves of the exact best routes over one weight, one panel a figure; a line marks where the sliders stand."""
-    last = len(PANELS) - 1
-    grids = [{"left": 4.6 * text_size, "right": 24, "top": _top(index, text_size), "height": _PANEL_HEIGHT} for index in range(len(PANELS))]
+    last = len(panels) - 1
+    grids = [{"left": 4.6 * text_size, "right": 24, "top": _top(index, text_size), "height": _PANEL_HEIGHT} for index in range(len(panels))]
     return {
         "title": _title(f"Exact best routes over {weight}, oracle", text_size),
         "tooltip": {"trigger": "axis", "confine": True},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "dataset": {"source": frame},
         "grid": grids,
-        "xAxis": [_weight_axis(index, frame, weight, text_size, named=index == last, log=log) for index in range(len(PANELS))],
-        "yAxis": [_panel_axis(index, panel, text_size) for index, panel in enumerate(PANELS)],
-        "series": [_curve(index, panel, weight, present) for index, panel in enumerate(PANELS)],
+        "xAxis": [_weight_axis(index, frame, weight, text_size, named=index == last, log=log) for index in range(len(panels))],
+        "yAxis": [_panel_axis(index, panel, frame[panel.column], text_size) for index, panel in enumerate(panels)],
+        "series": [_curve(index, panel, weight, present) for index, panel in enumerate(panels)],
     }
 
 
-def sweep_height(text_size: int = TEXT_SIZE) -> int:
-    """Return the height in pixels that the curves need."""
-    return round(_top(len(PANELS) - 1, text_size) + _PANEL_HEIGHT + 3.8 * text_size)
+def sweep_height(n_panels: int, text_size: int = TEXT_SIZE) -> int:
+    """Return the height in pixels that so many curves need."""
+    return round(_top(n_panels - 1, text_size) + _PANEL_HEIGHT + 3.8 * text_size)
 
 
 def _top(index: int, text_size: int) -> float:
@@ -169,11 +177,18 @@ def _weight_axis(index: int, frame: pd.DataFrame, weight: Weight, text_size: int
     return {**scale, **name, "gridIndex": index, "splitLine": {"show": False}}
 
 
-def _panel_axis(index: int, panel: Panel, text_size: int) -> Option:
+def _panel_axis(index: int, panel: Panel, values: pd.Series[float], text_size: int) -> Option:
     name = {"fontSize": text_size, "align": "left", "padding": [0, 0, 0, -4 * text_size]}
-    bounds = {"max": 100, "interval": 50} if panel.is_share else {"splitNumber": 2}
-    shared = {"type": "value", "gridIndex": index, "min": 0, "axisLabel": {"fontSize": text_size}}
-    return {**shared, "name": panel.column, "nameTextStyle": name, "nameGap": 14, **bounds}
+    low, high, step = _bounds(float(values.min()), float(values.max()), panel)
+    shared = {"type": "value", "gridIndex": index, "min": low, "max": high, "interval": step, "axisLabel": {"fontSize": text_size}}
+    return {**shared, "name": panel.column, "nameTextStyle": name, "nameGap": 14}
+
+
+def _bounds(low: float, high: float, panel: Panel) -> tuple[float, float, float]:
+    """Ends and step of a panel's axis: round numbers just around its values, so that a curve that moves is seen to move."""
+    step = next(step for step in (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 1e9) if math.ceil(high / step) - math.floor(low / step) <= 3)
+    bottom, top = step * math.floor(low / step), step * math.ceil(high / step)
+    return (round(bottom, 4), round(min(top, 100.0) if panel.is_share else top, 4), step)
 
 
 def _curve(index: int, panel: Panel, weight: Weight, present: float) -> Option:

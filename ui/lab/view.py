@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from der_core.config import TrainConfig
@@ -18,13 +20,27 @@ from ui.shared.settings import carry_settings, in_address
 _CARD_WIDTH = 130
 
 
-def draw_preference(config: TrainConfig) -> None:
-    """Say in one sentence what the reward likes best, as the Train page does."""
+def draw_preference(config: TrainConfig, figures: BestRoutes | None) -> None:
+    """Say what the reward likes best and how often its best routes are wrong first; where it pays for that, a button repairs it."""
     chosen = config.reward, config.episode, config.ppo.discount
     if prefers_right_at_once(*chosen):
         st.success(describe_preference(*chosen), icon=":material/thumb_up:")
-    else:
-        st.warning(describe_preference(*chosen), icon=":material/warning:")
+        return
+    seen = f" On {percent(figures.wrong_first, 0)} of the held-out questions its best route begins with a wrong answer." if figures else ""
+    st.warning(f"{describe_preference(*chosen)}{seen}", icon=":material/warning:")
+    repaired = replace(config.reward, shaping="potential")
+    if config.reward.shaping != "potential" and prefers_right_at_once(repaired, *chosen[1:]):
+        st.button(
+            "Repair it: pay only for progress",
+            icon=":material/build:",
+            key="lab_repair",
+            help="Sets shaping to potential: a step earns the change in quality, so that a detour over a wrong answer earns nothing.",
+            on_click=_repair,
+        )
+
+
+def _repair() -> None:
+    st.session_state["lab_shaping"] = "potential"
 
 
 def draw_figures(figures: BestRoutes, t_max: int, cost_note: str) -> None:
@@ -107,13 +123,19 @@ def draw_curve(ref: RecordingRef, config: TrainConfig) -> None:
     weight: Weight = choose_segment("Curve over", WEIGHTS, "beta", "lab_weight")
     values, points = zip(*lab_curve(ref, config, weight), strict=True)
     frame, text_size = charts.sweep_frame(weight, values, points), type_size(charts.TEXT_SIZE)
-    st.echarts_chart(
-        charts.sweep_chart(frame, weight, present(config, weight), log=weight == "alpha", text_size=text_size),
-        key="lab_curve",
-        height=charts.sweep_height(text_size),
-        alt=charts.sweep_alt(frame, weight),
+    moving = charts.moving_panels(frame)
+    if moving:
+        st.echarts_chart(
+            charts.sweep_chart(frame, weight, present(config, weight), moving, log=weight == "alpha", text_size=text_size),
+            key="lab_curve",
+            height=charts.sweep_height(len(moving), text_size),
+            alt=charts.sweep_alt(frame, weight),
+        )
+    still = [f"{panel.column.lower()} {frame[panel.column].iloc[0]:g}" for panel in charts.PANELS if panel not in moving]
+    st.caption(
+        ("Dashed: where the slider stands. " if moving else f"With this reward {weight} changes nothing in the best routes. ")
+        + (f"The same whatever {weight} is: {', '.join(still)}." if still else "")
     )
-    st.caption("Dashed: where the slider stands.")
     table_behind(frame, f"lab_{weight}")
 
 

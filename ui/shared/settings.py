@@ -169,9 +169,9 @@ def learning_settings(page: str, config: TrainConfig) -> TrainConfig:
     )
 
 
-def some_settings(page: str, names: Sequence[str]) -> dict[str, Any]:  # Any: values of different fields
-    """Draw some of the settings, one below the other, and return them by field."""
-    return {name: _draw(page, name) for name in names}
+def some_settings(page: str, names: Sequence[str], preset: str = DEFAULT_PRESET) -> dict[str, Any]:  # Any: values of different fields
+    """Draw some of the settings, one below the other, at first those of a preset, and return them by field."""
+    return {name: _draw(page, name, preset) for name in names}
 
 
 def in_address(page: str, config: TrainConfig, names: Sequence[str]) -> dict[str, str]:
@@ -249,8 +249,8 @@ _PRESET_HELP = {
 }
 
 
-def _draw(page: str, name: str) -> Value:
-    field, default, key = FIELDS[name], settings_of(PRESETS[DEFAULT_PRESET])[name], f"{page}_{name}"
+def _draw(page: str, name: str, preset: str = DEFAULT_PRESET) -> Value:
+    field, default, key = FIELDS[name], settings_of(PRESETS[preset])[name], f"{page}_{name}"
     value: object
     if isinstance(field, Scale):
         value = _draw_scale(field, key, default)
