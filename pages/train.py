@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from ui.train.live import is_training, show_training
 from ui.train.result import show_result
 
 MAX_NAME = 60
+FEW_QUESTIONS = 100
+"""Below so many questions a training warns of what it cannot show."""
 
 
 def show_preference(config: TrainConfig) -> None:
@@ -51,12 +54,25 @@ def describe_data(ref: RecordingRef, experts: Sequence[str], mode: CostMode) -> 
         notice(error)
         st.page_link("pages/record.py", label="Go on with this recording", icon=":material/arrow_forward:")
         return None
+    warn_of_few(counted)
     whole = f" of its {len(recorded)}" if table.n_experts < len(recorded) else ""
     without = f"; {not_counted.total:,} without an answer are not counted" if not_counted.total else ""
     return (
         f"{plain(ref.title)}, {table.n_experts}{whole} experts, {table.n_questions:,} recorded questions: {counted.training:,} to learn from, "
         f"{counted.validation:,} to choose thresholds by, {counted.test:,} held out for the comparison{without}. {plain(note)}"
     ).strip()
+
+
+def warn_of_few(counted: Sizes) -> None:
+    """Say what a comparison on few held-out questions cannot show."""
+    if counted.total < FEW_QUESTIONS:
+        half = 100 * 1.96 * math.sqrt(0.7 * 0.3 / max(counted.test, 1))  # of a normal interval around 70 % right
+        st.warning(
+            f"This recording has {counted.total} questions with an answer, {counted.test} of them held out: a router that is right on 70 % of those "
+            f"may as well be right on {half:.0f} points more or less, so this training can try things out but shows no difference between routers. "
+            f"Record {FEW_QUESTIONS} questions or more.",
+            icon=":material/group_off:",
+        )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

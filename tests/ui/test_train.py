@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from fakes import HashEncoder, make_questions
-from homes import N_QUESTIONS, NOBODY, Home, made_up_experts, open_page
+from homes import N_QUESTIONS, NOBODY, Home, made_up_experts, open_page, write_recording
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER
 
@@ -478,3 +478,19 @@ def test_an_encoder_that_is_to_give_up_does_not_wait() -> None:
     with pytest.raises(EncodingStopped):
         WatchedEncoder(slow, slow.is_in.is_set, lambda *report: None).encode(["a"])
     may_end.set()
+
+
+@pytest.mark.parametrize("page, key", [("train", "train_recording"), ("experts", "experts_recording"), ("reward_lab", "lab_recording")])
+def test_a_small_recording_made_on_the_side_does_not_take_the_place_of_the_demo(demo_home: Home, page: str, key: str) -> None:
+    write_recording(demo_home.store, "aside", 10)
+    app = open_page(f"pages/{page}.py")
+    assert not app.exception and app.selectbox(key=key).value == "demo (shipped)"
+    linked = open_page(f"pages/{page}.py", **{key: "aside"})
+    assert not linked.exception and linked.selectbox(key=key).value == "aside"
+
+
+def test_few_questions_are_told_with_what_they_cannot_show(demo_home: Home) -> None:
+    write_recording(demo_home.store, "aside", 40)
+    app = open_page(PAGE, train_recording="aside")
+    (told,) = (warning.value for warning in app.warning if "questions with an answer" in warning.value)
+    assert told.startswith("This recording has 40 questions with an answer, 20 of them held out") and "20 points more or less" in told

@@ -60,10 +60,10 @@ def state_of(ref: RecordingRef) -> State:
 
 
 def recordings() -> list[RecordingRef]:
-    """Return every recording this dashboard can see, the user's own first."""
+    """Return every recording this dashboard can see: the shipped one first, for a small one made on the side must not take its place; then the user's own, newest first."""
     own = [RecordingRef(store_file(), info.name) for info in _infos(store_file(), stamp(store_file()))]
     shipped = [RecordingRef(DEMO_STORE, info.name, shipped=True) for info in _infos(DEMO_STORE, stamp(DEMO_STORE))]
-    return [*reversed(own), *shipped]
+    return [*shipped, *reversed(own)]
 
 
 def recording_info(ref: RecordingRef) -> RecordingInfo | None:

@@ -23,7 +23,7 @@ def stop_unless_readable() -> None:
 
 
 def choose_recording(key: str) -> RecordingRef | None:
-    """Draw the choice and return the recording; None where there is none at all. A name that is gone gives the newest, and the page says so."""
+    """Draw the choice and return the recording; None where there is none at all. A name that is gone gives the first, and the page says so."""
     by_title = {ref.title: ref for ref in recordings()}
     if not by_title:
         return None
