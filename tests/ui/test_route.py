@@ -19,9 +19,10 @@ from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_PAPER
 
 import ui.route.live as route_live
+import ui.route.live_view as live_view
 import ui.route.readiness as route_readiness
 from der_core.config import AskOptions, ExpertSpec
-from der_core.errors import JobBusy, ModelMissing
+from der_core.errors import ExpertError, JobBusy, ModelMissing
 from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.rollout import Rollout
 from der_core.evaluation.stories import Story
@@ -883,3 +884,93 @@ def test_a_live_route_is_on_the_stage_as_far_as_it_has_come(trained_home: Home, 
     verdict = data["panes"][0]["verdict"]
     assert verdict is not None and (verdict["outcome"], verdict["words"]) == ("unknown", f"Answer: {job.result.answer.word}")
     assert verdict["single"].endswith("on average")
+
+
+# --- an expert that does not answer ---
+
+
+@pytest.fixture
+def stalling(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The expert that the router asks first never answers; its name."""
+    first = next(
+        step.expert for step in replay(stage_of(trained_home), recorded_question(trained_home), "DER").events if isinstance(step, Step)
+    )
+    released = threading.Event()
+
+    def spoil(experts: list[Expert]) -> None:
+        _hang(next(expert for expert in experts if expert.spec.name == first), released)
+
+    monkeypatch.setattr(route_live, "open_experts", Answering(spoil))
+    monkeypatch.setattr(live_view, "PATIENCE_S", 0.0)
+    yield first
+    released.set()
+
+
+def recorded_question(home: Home) -> Question:
+    return stage_of(home).questions[2]
+
+
+def asked_live(home: Home) -> AppTest:
+    question = recorded_question(home)
+    job_id = start_route(asked_of(home, Question("typed", question.text, question.passage)), "tab")
+    _wait_for(lambda: any(isinstance(event, Decision) for event in board().snapshot(job_id).history))
+    return own_page(home)
+
+
+def test_a_route_goes_on_without_an_expert_that_stalls(trained_home: Home, stalling: str) -> None:
+    app = asked_live(trained_home)
+    before = on_stage(app)
+    assert before["panes"][0]["moves"][-1]["kind"] == "waiting"
+    app = finished(press(app, f"Go on without {stalling}"))
+    job, data = latest(ROUTE), on_stage(app)
+    assert job is not None and job.state is JobState.DONE and isinstance(job.result, Route)
+    assert stalling not in [step.expert for step in job.result.steps]
+    assert data["id"] == before["id"], "the stage goes on, it does not begin again"
+    assert data["note"] == f"Went on without {stalling}"
+    assert data["panes"][0]["verdict"] is not None
+
+
+def test_the_recorded_reply_stands_in_and_is_marked(trained_home: Home, stalling: str) -> None:
+    app = finished(press(asked_live(trained_home), "Show the recorded reply"))
+    job, question = latest(ROUTE), recorded_question(trained_home)
+    assert job is not None and isinstance(job.result, Route)
+    recorded = [event for event in replay(stage_of(trained_home), question, "DER").events if isinstance(event, Step)]
+    assert [(step.expert, step.label) for step in job.result.steps] == [(step.expert, step.label) for step in recorded]
+    assert [move["chip"].endswith("(recorded)") for move in on_stage(app)["panes"][0]["moves"]][:2] == [True, False]
+    assert any("recorded reply" in badge for badge in badges(app))
+
+
+def test_a_question_that_was_not_recorded_has_no_recorded_reply(trained_home: Home, stalling: str) -> None:
+    typed = Question("typed", "Was this recorded?")
+    job_id = start_route(asked_of(trained_home, typed), "tab")
+    _wait_for(lambda: any(isinstance(event, Decision) for event in board().snapshot(job_id).history))
+    assert "Show the recorded reply" not in labels(own_page(trained_home))
+    board().stop(job_id)
+
+
+def test_an_expert_that_fails_can_be_left_too(trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = next(
+        step.expert for step in replay(stage_of(trained_home), recorded_question(trained_home), "DER").events if isinstance(step, Step)
+    )
+
+    def fail(question: Question, previous: Label) -> Reply:
+        raise ExpertError(f"{first} gave no reply.")
+
+    def spoil(experts: list[Expert]) -> None:
+        next(expert for expert in experts if expert.spec.name == first).ask = fail  # type: ignore[method-assign]
+
+    monkeypatch.setattr(route_live, "open_experts", Answering(spoil))
+    app = asked_live(trained_home)
+    app = finished(app)
+    assert on_stage(app)["note"] == "No reply came"
+    app = finished(press(app, f"Go on without {first}"))
+    job = latest(ROUTE)
+    assert job is not None and job.state is JobState.DONE
+    assert on_stage(app)["note"] == f"Went on without {first}"
+
+
+def test_before_its_patience_is_over_the_page_offers_nothing(trained_home: Home, stalling: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_view, "PATIENCE_S", 3_600.0)
+    app = asked_live(trained_home)
+    assert not [label for label in labels(app) if label.startswith(("Go on", "Show the recorded"))]
+    board().stop(latest(ROUTE).id)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import streamlit as st
@@ -20,12 +20,12 @@ from der_core.experts.backends import models_are_files
 from der_core.experts.locating import locate
 from der_core.experts.opening import open_experts
 from der_core.experts.protocol import Expert, Warmable
-from der_core.jobs import JobHandle
-from der_core.records import Question, Route, Step
+from der_core.jobs import JobHandle, JobSnapshot
+from der_core.records import Question, Reply, Route, Step
 from der_core.routing.baselines import single_name
 from der_core.routing.live import Decision
 from der_core.routing.saved.trained import TrainedRouter, check_experts_match
-from der_core.work.routes import live_events
+from der_core.work.routes import Detour, live_events
 from ui.route.stage_data import Single
 from ui.route.view import Event
 from ui.shared.expert_choice import gguf_files
@@ -36,6 +36,7 @@ from ui.train.result import best_single_row
 
 ROUTE, FIRST_REPLIES, WARMING = "route", "first replies", "warming"
 _POLL_S = 0.1
+_LET_GO_S = 5.0
 _CONNECT_S, _READ_S = 3.0, 120.0
 T = TypeVar("T")
 
@@ -47,6 +48,15 @@ class Asked:
     run_id: str
     question: Question
     end: End
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A route that was left and goes on: the second record of its job. `first_id` is the job that began it, `events` how far it was."""
+
+    first_id: str
+    detour: Detour
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True)
@@ -64,24 +74,70 @@ class _Held:
     stack: ExitStack
 
 
-def start_route(asked: Asked, owner: str) -> str:
+def start_route(asked: Asked, owner: str, resumed: Resumed | None = None) -> str:
     """Route a typed question in the background. Returns the job's id; JobBusy while another question is routed.
 
-    The job's history is `asked` and then the events of the route.
+    The job's history is `asked`, `resumed` where a route goes on, and then the events of the route from its beginning.
     """
     router, usual_s = run_router(asked.run_id), usual_seconds(asked.run_id)
 
     def work(job: JobHandle) -> Route | None:
         job.report(0.0, None, "Opening the experts", asked)
+        if resumed is not None:
+            job.report(0.0, None, "Going on", resumed)
         _wait_until_warm(job)
         event: Event | None = None
-        for event in _until_stopped(_events(asked, router, job), job.stop):
+        for event in _until_stopped(_events(asked, router, job, resumed), job.stop):
             steps = event.step if not isinstance(event, Step | Route) else 0
             eta_s = usual_s.get(event.expert or "") if isinstance(event, Decision) else None
             job.report(steps / router.config.episode.t_max, eta_s, _words(event), event)
         return event if isinstance(event, Route) else None
 
     return board().start(ROUTE, f"Routing “{asked.question.text[:60]}”", work, owner)
+
+
+def asked_of(job: JobSnapshot | None) -> Asked | None:
+    """Return what a job asks, None where it is none of those that ask."""
+    first = job.history[0] if job is not None and job.history else None
+    return first if isinstance(first, Asked) else None
+
+
+def events_of(job: JobSnapshot) -> list[Event]:
+    """Return the events of a route so far; one that goes on is never less far than it was."""
+    events = [event for event in job.history if isinstance(event, Decision | Step | Route)]
+    resumed = resumed_of(job)
+    return events if resumed is None or len(events) >= len(resumed.events) else list(resumed.events)
+
+
+def resumed_of(job: JobSnapshot) -> Resumed | None:
+    """Return how a route goes on that was left; None for one that was not."""
+    return next((record for record in job.history[1:2] if isinstance(record, Resumed)), None)
+
+
+def waiting_for(job: JobSnapshot) -> Decision | None:
+    """Return the choice of the expert that has been asked and has not replied; None where nobody is waited for."""
+    events = events_of(job)
+    last = events[-1] if events else None
+    return last if isinstance(last, Decision) and last.expert is not None else None
+
+
+def go_on(job: JobSnapshot, owner: str, reply: Reply | None = None) -> str:
+    """Leave the call that a route waits for and go on: with `reply` in its place, or without its expert. Returns the new job's id.
+
+    A call under way is left to end by itself.
+    """
+    asked, left, before = asked_of(job), waiting_for(job), resumed_of(job)
+    assert asked is not None and left is not None and left.expert is not None
+    detour = before.detour if before else Detour()
+    events = tuple(events_of(job)[:-1])
+    steps = tuple(event for event in events if isinstance(event, Step))
+    if reply is None:
+        detour = replace(detour, steps=steps, without=(*detour.without, (left.expert, left.step)))
+    else:
+        detour = replace(detour, steps=steps, said=(*detour.said, (left.expert, left.previous_label, reply)))
+    board().stop(job.id)
+    board().wait(job.id, _LET_GO_S)
+    return start_route(asked, owner, Resumed(before.first_id if before else job.id, detour, events))
 
 
 def start_first_replies(asked: Asked, owner: str) -> str:
@@ -186,10 +242,11 @@ def _recorded_here(expert: ExpertSpec) -> list[ExpertSpec]:
     return [spec for spec in served if (spec.name, spec.digest) == (expert.name, expert.digest)]
 
 
-def _events(asked: Asked, router: TrainedRouter, job: JobHandle) -> Iterator[Event]:
+def _events(asked: Asked, router: TrainedRouter, job: JobHandle, resumed: Resumed | None) -> Iterator[Event]:
     experts = _open(router)
     job.report(0.0, None, "Encoding the question; the first one loads the encoder, which takes some seconds")
-    yield from live_events(asked.question, router, experts, live_encoder(router.config.encoder), asked.end)
+    detour = resumed.detour if resumed else None
+    yield from live_events(asked.question, router, experts, live_encoder(router.config.encoder), asked.end, detour)
 
 
 def _first_replies(asked: Asked, router: TrainedRouter) -> Iterator[FirstReply]:

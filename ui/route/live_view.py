@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,7 +13,7 @@ from der_core.evaluation.experiment import GOLDLESS_ENDS, usable_end
 from der_core.evaluation.runs import Run
 from der_core.evaluation.single_route import FirstReply
 from der_core.jobs import JobSnapshot, JobState
-from der_core.records import Question, Route, Step
+from der_core.records import Question, Reply
 from der_core.routing.live import Decision
 from der_core.routing.saved.trained import TrainedRouter
 from ui.route.after import draw_first_replies
@@ -23,13 +23,19 @@ from ui.route.live import (
     WARMING,
     Asked,
     Warming,
+    asked_of,
+    events_of,
+    go_on,
+    resumed_of,
     start_first_replies,
     start_route,
     start_warming,
     usual_costs,
     usual_single,
+    waiting_for,
 )
-from ui.route.readiness import draw_readiness
+from ui.route.readiness import draw_readiness, listed
+from ui.route.recorded import recorded_reply
 from ui.route.stage import draw_stage
 from ui.route.stage_data import pane_of, stage_data
 from ui.route.view import FOLD, Places, Scene, draw_question, draw_route
@@ -40,6 +46,8 @@ from ui.shared.parts import duration, notice, plain, plain_sentence
 from ui.shared.work import board, latest, this_tab
 
 REFRESH_S = 0.5
+PATIENCE_S = 10.0
+"""How long an expert is waited for before the page offers to go on without it."""
 _END_WORDS: dict[End, str] = {
     "stop_action": "when it chooses to stop",
     "agreement": "two answers agree",
@@ -160,7 +168,7 @@ def _draw_job(run: Run, was_active: bool) -> None:
         st.rerun()  # the whole page: the polling ends
     with st.container():  # always there, so that what follows keeps its place when this comes and goes
         _draw_warming(warming, run_router(run.id).experts)
-    asked = _asked(job)
+    asked = asked_of(job)
     if job is None or asked is None:
         st.caption("The route appears here step by step: what the router sees, whom it asks, what comes back, and why it ends.")
     elif asked.run_id != run.id:
@@ -182,7 +190,7 @@ def _draw_warming(job: JobSnapshot | None, experts: tuple[ExpertSpec, ...]) -> N
 
 
 def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
-    router = run_router(asked.run_id)
+    router, resumed = run_router(asked.run_id), resumed_of(job)
     scene = Scene(
         kind="live",
         told=f"The experts answer now; nobody tells them or the router what is right. Started in {'this' if job.owner == this_tab() else 'another'} tab.",
@@ -190,12 +198,14 @@ def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
         specs=router.experts,
         borders=router.thresholds,
         state=router.config.episode.state,
+        recorded=frozenset((expert, shown) for expert, shown, _ in resumed.detour.said) if resumed else frozenset(),
     )
     with st.container():
-        _draw_state(job)
-    events = [event for event in job.history if isinstance(event, Decision | Step | Route)]
+        _draw_state(job, scene)
+    events = events_of(job)
     pane = pane_of(run_report(asked.run_id)["traces"]["router"], scene, events, usual_single(asked.run_id), usual_costs(asked.run_id))
-    draw_stage(stage_data(job.id, asked.question, [pane], live=True, note=_note(job)))
+    identity = resumed.first_id if resumed else job.id
+    draw_stage(stage_data(identity, asked.question, [pane], live=True, note=_note(job, scene.friendly)))
     with st.expander(FOLD, icon=":material/format_list_numbered:", key="route_words"):
         draw_question(scene)
         draw_route(scene, events, broken=not job.state.active)
@@ -203,34 +213,72 @@ def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
         _draw_first(asked)
 
 
-def _draw_state(job: JobSnapshot) -> None:
+def _draw_state(job: JobSnapshot, scene: Scene) -> None:
+    waiting = waiting_for(job)
     if job.state.active:
         with st.container(horizontal=True, vertical_alignment="center"):
             stopping = job.state is JobState.STOPPING
             usual = "" if job.report.eta_s is None else f" · usually {duration(job.report.eta_s)} for a reply"
+            passed_s = _waited_s(job) if waiting else job.elapsed_s
             st.markdown(
-                f":material/hourglass_top: {plain('Stopping' if stopping else job.report.text)} · {duration(job.elapsed_s)}{usual}",
+                f":material/hourglass_top: {plain('Stopping' if stopping else job.report.text)} · {duration(passed_s)}{usual}",
                 width="content",
             )
             st.button(
                 "Stop", icon=":material/stop:", key="route_stop", shortcut="S", disabled=stopping, on_click=board().stop, args=(job.id,)
             )
+            if waiting and not stopping and passed_s >= PATIENCE_S:
+                _draw_ways_on(job, scene, waiting)
     elif job.state is JobState.FAILED:
         st.error(plain_sentence(job.message), icon=":material/error:")
+        if waiting:
+            with st.container(horizontal=True):
+                _draw_ways_on(job, scene, waiting)
     elif job.state is JobState.STOPPED:
         st.warning("The route was stopped before its end. Ask again when you like.", icon=":material/stop_circle:")
 
 
-def _note(job: JobSnapshot) -> str:
-    """What the stage says while a route is not at its end."""
-    if job.state is JobState.FAILED:
-        return "No reply came"
-    return "Stopped before its end" if job.state is JobState.STOPPED else ""
+def _waited_s(job: JobSnapshot) -> float:
+    """Return for how long this tab has seen the job wait for the reply that it waits for."""
+    key, since = (job.id, len(job.history)), st.session_state.get("route_waiting")
+    if since is None or since[0] != key:
+        since = st.session_state["route_waiting"] = (key, job.elapsed_s)
+    return job.elapsed_s - since[1]
+
+
+def _draw_ways_on(job: JobSnapshot, scene: Scene, waiting: Decision) -> None:
+    """Offer what to do where an expert does not answer: an audience does not wait."""
+    asked = asked_of(job)
+    if asked is None or waiting.expert is None:
+        return
+    st.button(
+        plain(f"Go on without {scene.friendly[waiting.expert]}"),
+        icon=":material/skip_next:",
+        key="route_go_on",
+        on_click=_go_on,
+        args=(job, None),
+    )
+    reply = recorded_reply(asked.run_id, asked.question, waiting.expert, waiting.previous_label)
+    if reply is not None:
+        st.button("Show the recorded reply", icon=":material/history:", key="route_recorded", on_click=_go_on, args=(job, reply))
+
+
+def _go_on(job: JobSnapshot, reply: Reply | None) -> None:
+    _start(lambda: go_on(job, this_tab(), reply))
+
+
+def _note(job: JobSnapshot, names: Mapping[str, str]) -> str:
+    """What the stage says of a live route beside its moves."""
+    resumed = resumed_of(job)
+    left_out = [names[expert] for expert, _ in resumed.detour.without] if resumed else []
+    told = [f"Went on without {listed(left_out)}"] if left_out else []
+    ended = {JobState.FAILED: "No reply came", JobState.STOPPED: "Stopped before its end"}.get(job.state)
+    return ". ".join([*told, *([ended] if ended else [])])
 
 
 def _draw_first(asked: Asked) -> None:
     job = latest(FIRST_REPLIES)
-    if job is None or _asked(job) != asked:
+    if job is None or asked_of(job) != asked:
         about = "Asks every expert the question, none seeing another's answer."
         if st.button("What would the others have said?", icon=":material/groups:", key="route_first", help=about):
             _start(lambda: start_first_replies(asked, this_tab()))
@@ -246,11 +294,6 @@ def _draw_first(asked: Asked) -> None:
     replies = _replies(job.history)
     if replies:
         draw_first_replies(replies, None)
-
-
-def _asked(job: JobSnapshot | None) -> Asked | None:
-    first = job.history[0] if job is not None and job.history else None
-    return first if isinstance(first, Asked) else None
 
 
 def _replies(history: Sequence[object]) -> list[FirstReply]:

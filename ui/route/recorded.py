@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from der_core.config import EpisodeConfig
+from der_core.errors import DerError, ExpertError
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.experiment import Evaluation, agent_routers
 from der_core.evaluation.reported import reported_comparison
@@ -17,7 +18,7 @@ from der_core.evaluation.rollout import Rollout, rollout
 from der_core.evaluation.single_route import BestRoute, FirstReply, best_route, first_replies, retrace
 from der_core.evaluation.stories import Story, stories
 from der_core.recording.replay import RecordedExpert
-from der_core.records import Label, Question
+from der_core.records import Label, Question, Reply
 from der_core.routing.baselines import single_name
 from der_core.routing.live import LiveSource, route_events
 from der_core.routing.saved.trained import AgentRouter, TrainedRouter
@@ -25,7 +26,18 @@ from der_core.routing.sources import TableSource
 from ui.route.stage_data import Single
 from ui.route.view import Event
 from ui.shared.home import RecordingRef, run_store
-from ui.shared.loaders import open_store, ready_encoder, run_evaluation, run_parts, run_recording, run_report, run_router, text_encoder
+from ui.shared.loaders import (
+    load,
+    open_store,
+    ready_encoder,
+    recorded_experts,
+    run_evaluation,
+    run_parts,
+    run_recording,
+    run_report,
+    run_router,
+    text_encoder,
+)
 
 NO_CALLS = "constant"
 
@@ -146,6 +158,24 @@ def recorded_first_replies(stage: Stage, question: Question) -> list[FirstReply]
     with open_store(stage.ref) as store:
         experts = [RecordedExpert(store, stage.ref.name, spec) for spec in stage.source.table.experts]
         return list(first_replies(_recorded_source(stage, question, experts)))
+
+
+def recorded_reply(run_id: str, question: Question, expert: str, shown: Label) -> Reply | None:
+    """Return what an expert replied when a question was recorded, None where this question, or that call of it, was not."""
+    try:
+        ref = run_recording(run_id)
+        asked = load(ref).questions if ref else ()
+    except DerError:  # the replay tells what is wrong with the recording
+        return None
+    same = next((one for one in asked if (one.text, one.passage or None) == (question.text, question.passage)), None)
+    if ref is None or same is None:
+        return None
+    spec = next(spec for spec in recorded_experts(ref) if spec.name == expert)
+    with open_store(ref) as store:
+        try:
+            return RecordedExpert(store, ref.name, spec).ask(same, shown)
+        except ExpertError:
+            return None
 
 
 def _recorded_source(stage: Stage, question: Question, experts: Sequence[RecordedExpert]) -> LiveSource:

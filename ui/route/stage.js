@@ -74,12 +74,19 @@ class Stage {
     const shape = JSON.stringify([data.id, data.passage, data.panes.map((pane) => [pane.router, pane.nodes])]);
     if (shape !== this.shape) this.build();
     this.shape = shape;
+    if (same && this.isAway && this.wasLeft(before)) Object.assign(this, { isAway: false, isMoving: false, turn: this.turn + 1 });
     this.at = Math.min(this.at, this.length());
     this.paint();
     this.fit();
     if (!same) this.say(data.question);
     if (this.isAway && !this.isMoving && !this.isWaiting()) this.comeBack(++this.turn);
     else this.goOn();
+  }
+
+  // Whether the call that the token waits for is no longer waited for: the route goes on with somebody else.
+  wasLeft(before) {
+    const choices = (data) => JSON.stringify(data.panes.map((pane) => pane.moves[this.at]?.choice));
+    return choices(before) !== choices(this.data);
   }
 
   // --- where the route stands ---

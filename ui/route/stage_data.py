@@ -15,7 +15,6 @@ from der_core.experts.program import failure_of, program_of, told_run
 from der_core.records import Label, Question, Route, Step
 from der_core.routing.live import Decision
 from ui.route.view import Event, Scene
-from ui.shared.friendly_names import friendly_names
 from ui.shared.palette import QUIET, expert_colour
 from ui.shared.parts import LONGEST_TEXT, duration, number
 from ui.shared.reply_view import NO_ANSWER, answer_word
@@ -116,10 +115,9 @@ def pane_of(router: str, scene: Scene, events: Sequence[Event], single: Single |
     decisions = [event for event in events if isinstance(event, Decision)]
     steps = [event for event in events if isinstance(event, Step)]
     route = next((event for event in events if isinstance(event, Route)), None)
-    names = friendly_names(scene.specs)
     nodes = [
-        Node(name=name, exact=spec.name, colour=expert_colour(place), price=_price(prices.get(spec.name)))
-        for place, (spec, name) in enumerate(zip(scene.specs, names, strict=True))
+        Node(name=name, exact=exact, colour=expert_colour(place), price=_price(prices.get(exact)))
+        for place, (exact, name) in enumerate(scene.friendly.items())
     ]
     spent = [_spent(scene, steps[: n + 1]) for n in range(len(steps))]
     moves = [
@@ -131,7 +129,7 @@ def pane_of(router: str, scene: Scene, events: Sequence[Event], single: Single |
         router=router,
         nodes=[*nodes, _end_node(scene, decisions)],
         moves=moves,
-        verdict=None if route is None else _verdict(scene, route, single, dict(zip(scene.experts, names, strict=True))),
+        verdict=None if route is None else _verdict(scene, route, single, scene.friendly),
     )
 
 
@@ -166,7 +164,7 @@ def _move(scene: Scene, decision: Decision, step: Step | None, spent: str | None
     return Move(
         choice=scene.experts.index(decision.expert),
         shares=_shares(scene, decision),
-        chip="" if step is None else reply_chip(scene, step),
+        chip="" if step is None else reply_chip(scene, step) + (" (recorded)" if scene.is_recorded(step) else ""),
         kind="waiting" if step is None else _kind(scene, step),
         why="" if step is None else _why(scene, step),
         spent=spent or "",

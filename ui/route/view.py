@@ -20,6 +20,7 @@ from der_core.routing.live import Decision
 from der_core.routing.process import Floats
 from der_core.routing.thresholds import centre
 from ui.route import charts
+from ui.shared.friendly_names import friendly_names
 from ui.shared.palette import expert_colour
 from ui.shared.parts import count, duration, number, plain, show_text, table_behind, type_size
 from ui.shared.reply_view import NO_ANSWER, answer_word, draw_reply, told_p_yes
@@ -54,7 +55,8 @@ class Scene:
     `specs` are in the recording's order (their colours), `borders` [N, 4] their thresholds on P(yes) by previous label,
     nan for none.
     `told` says in a sentence what `kind` of route it is. `answer` replaces the last label where the router
-    votes. `why_plain` says why a router without probabilities has none.
+    votes. `why_plain` says why a router without probabilities has none. `recorded` are the calls of a live route, by expert
+    and the answer it was shown, whose replies were recorded before.
     """
 
     kind: Kind
@@ -65,15 +67,25 @@ class Scene:
     state: StateKind
     answer: Label | None = None
     why_plain: str = ""
+    recorded: frozenset[tuple[str, Label]] = frozenset()
 
     @property
     def experts(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(spec.name for spec in self.specs)
 
+    @property
+    def friendly(self) -> dict[str, str]:
+        """What to call each of them in front of people, by exact name."""
+        return dict(zip(self.experts, friendly_names(self.specs), strict=True))
+
     def style(self, step: Step) -> Style:
         """Return how the expert of a step answers."""
         return self.specs[self.experts.index(step.expert)].style
+
+    def is_recorded(self, step: Step) -> bool:
+        """Whether the reply of a step on a live route was recorded before."""
+        return (step.expert, step.previous_label) in self.recorded
 
     def border(self, step: Step) -> float:
         """Return the P(yes) from which the reply of a step counts as yes, nan where its own word counts."""
@@ -192,6 +204,8 @@ def _draw_reply(scene: Scene, step: Step) -> None:
         if step.label is not Label.INVALID:
             st.badge(f"{verb} {step.label.word}", color=_LABEL_COLOURS[step.label])
         _draw_verdict(scene.question.gold, step.label)
+        if scene.is_recorded(step):
+            st.badge("recorded reply", icon=":material/history:", color="gray")
     style = scene.style(step)
     p_yes = told_p_yes(step.reply, style) + _border(scene, step)
     if step.reply.p_yes is None:
