@@ -6,7 +6,7 @@ Nothing here reads files or the environment. `check()` raises SettingsError with
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any, Literal, get_args
 
@@ -26,6 +26,18 @@ DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
 SPLIT_SEED = 7
 """Seed of the split unless another is asked for: routers can only be compared on questions that none of them has seen."""
+
+
+LARGEST_SEED = 2**32 - 1
+"""Older generators of numpy take no more."""
+LARGEST_WEIGHT = 1e6
+MOST_UPDATES = 20_000
+"""Of one training: each is a point of the learning curves that a run keeps."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise SettingsError for a seed that no generator takes."""
+    _require(0 <= seed <= LARGEST_SEED, f"A seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}.")
 
 
 def _require(condition: bool, message: str) -> None:
@@ -88,6 +100,13 @@ class ExpertSpec:
         for name in ("context_tokens", "max_tokens", "threads", "batch_tokens"):
             value = getattr(self, name)
             _require(value is None or 1 <= value <= 1 << 24, f"Expert {self.name}: {name} must be a whole number from 1 up, not {value}.")
+        for name, longest in (("digest", 200), ("engine", 200), ("host", 2048), ("key_env", 128)):
+            _require(_is_plain(getattr(self, name) or "", longest), f"Expert {self.name}: {name} is no text of up to {longest} letters.")
+        billions = self.params_billions
+        _require(
+            billions is None or 0 <= billions <= 1e6,
+            f"Expert {self.name}: params_billions must lie between 0 and a million, not {billions}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -159,9 +178,9 @@ class RewardConfig:
 
     def check(self) -> None:
         """Raise SettingsError unless every weight is in range."""
-        _require(
-            min(self.alpha, self.beta, self.gamma, self.repeat_penalty) >= 0, "alpha, beta, gamma and repeat_penalty cannot be negative."
-        )
+        for name in ("alpha", "beta", "gamma", "repeat_penalty"):
+            value = getattr(self, name)
+            _require(0 <= value <= LARGEST_WEIGHT, f"{name} must lie between 0 and {LARGEST_WEIGHT:g}, not {value}.")
         _require(0 < self.p0 <= 1, f"p0 must lie in (0, 1], not {self.p0}.")
         _require(self.shaping in get_args(Shaping), f"Unknown shaping {self.shaping!r}; choose from {', '.join(get_args(Shaping))}.")
 
@@ -217,14 +236,27 @@ class PPOConfig:
 
     def check(self) -> None:
         """Raise SettingsError unless every number is in range."""
+        for name, least, most in (
+            ("total_steps", 1, 10**9),
+            ("n_envs", 1, 4096),
+            ("n_steps", 1, 65_536),
+            ("batch_size", 2, 1 << 20),
+            ("n_epochs", 1, 1000),
+            ("patience", 0, 10**6),
+        ):
+            value = getattr(self, name)
+            _require(least <= value <= most, f"{name} must be a whole number from {least} to {most:,}, not {value}.")
+        updates = self.total_steps / (self.n_envs * self.n_steps)
         _require(
-            self.total_steps >= 1 and self.n_envs >= 1 and self.n_steps >= 1,
-            "PPO needs at least one step, one environment and one rollout step.",
+            updates <= MOST_UPDATES,
+            f"{self.total_steps:,} steps in rollouts of {self.n_envs} x {self.n_steps} are more than {MOST_UPDATES:,} updates; "
+            "take fewer steps or longer rollouts.",
         )
-        _require(self.batch_size >= 2 and self.n_epochs >= 1, "PPO needs batch_size >= 2 and n_epochs >= 1.")
-        _require(self.patience >= 0, f"patience cannot be negative, as {self.patience} is; 0 takes all steps.")
-        _require(0 < self.discount <= 1, f"discount must lie in (0, 1], not {self.discount}.")
-        _require(0 < self.learning_rate <= 1, f"learning_rate must lie in (0, 1], not {self.learning_rate}.")
+        for name in ("discount", "learning_rate", "gae_lambda", "clip_range"):
+            value = getattr(self, name)
+            _require(0 < value <= 1, f"{name} must lie in (0, 1], not {value}.")
+        _require(0 <= self.entropy_weight <= LARGEST_WEIGHT, f"entropy_weight must lie between 0 and {LARGEST_WEIGHT:g}.")
+        _require(bool(re.fullmatch("(cpu|cuda|mps|auto)(:[0-9]{1,2})?", self.device)), f"Unknown device {self.device[:40]!r}; take cpu.")
         _require(
             0 < len(self.hidden) <= 4 and all(1 <= width <= 1024 for width in self.hidden),
             "hidden needs one to four layers of 1 to 1024 units.",
@@ -250,29 +282,16 @@ class TrainConfig:
         self.reward.check()
         self.episode.check()
         self.ppo.check()
-        _require(self.calibration_samples >= 1, "calibration_samples must be at least 1.")
+        check_seed(self.seed)
+        _require(1 <= self.calibration_samples <= 10**6, "calibration_samples must lie between 1 and a million.")
+        _require(
+            bool(self.encoder) and _is_plain(self.encoder, 500),
+            f"{self.encoder[:60]!r} names no encoder; the default is {DEFAULT_ENCODER}.",
+        )
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON object
-        """The settings as a JSON object; `from_json` reads it back to an equal config."""
+        """The settings as a JSON object."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> TrainConfig:  # Any: a JSON object
-        """Read settings written by `to_json`; unknown or missing fields raise SettingsError."""
-        parts = {"reward": RewardConfig, "episode": EpisodeConfig, "ppo": PPOConfig}
-        _require(set(data) == {f.name for f in fields(cls)}, "The settings do not have the fields of this version.")
-        built = {name: _read(kind, data[name]) for name, kind in parts.items()}
-        config = cls(**{**data, **built})
-        config.check()
-        return config
-
-
-def _read(kind: type[Any], data: object) -> Any:  # Any: one of the settings classes
-    _require(isinstance(data, dict), f"{kind.__name__} must be a JSON object.")
-    assert isinstance(data, dict)
-    _require(set(data) == {f.name for f in fields(kind)}, f"{kind.__name__} does not have the fields of this version.")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return kind(**values)
 
 
 PAPER = TrainConfig()

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ["records", "config", "errors", "foreign", "shipped"],
+    ["records", "config", "errors", "foreign", "shipped", "bounds", "files"],
     ["experts"],
     ["recording"],
     ["routing"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from der_core.bounds import Figure, Word
 from der_core.evaluation.comparison import Comparison
 from der_core.evaluation.frontier import INTERVAL_SEED, lead_over_singles
 from der_core.evaluation.statistics import Difference
@@ -20,16 +21,16 @@ class Bar:
     cheapest). `dearest_asked` is the dearest of the experts that get a tenth of the router's calls or more.
     """
 
-    router: str
-    cost: float
+    router: Word
+    cost: Figure
     difference: Difference
-    best_single: str
-    best_single_cost: float
+    best_single: Word
+    best_single_cost: Figure
     difference_hindsight: Difference
-    hindsight_single: str
+    hindsight_single: Word
     lead_over_hull: Difference
-    dearest_asked: str
-    dearest_asked_cost: float
+    dearest_asked: Word
+    dearest_asked_cost: Figure
 
 
 def bar(comparison: Comparison) -> Bar | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Len
 
+from der_core.bounds import Count, Figure, Sentences, Word
 from der_core.evaluation.frontier import concave_hull
 from der_core.evaluation.rollout import Rollout
 from der_core.evaluation.seeds import SEED, Seeds, with_interval
@@ -29,11 +32,14 @@ SAME_ROUTES = 0.95
 class Part:
     """One comparison of a claim: its figure, an interval, and how many questions (or routes) it rests on; nan for no figure."""
 
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
+    name: Word
+    value: Figure
+    low: Figure
+    high: Figure
+    n: Count
+
+
+Parts = Annotated[tuple[Part, ...], Len(0, 1_000)]
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,16 @@ class Claim:
     does not hold or cannot be computed ("" where it holds); `details` are figures beside it that decide nothing.
     """
 
-    name: str
+    name: Word
     holds: bool
-    value: float
-    low: float
-    high: float
-    n: int
-    command: str
-    parts: tuple[Part, ...] = ()
-    reason: str = ""
-    details: tuple[Part, ...] = ()
+    value: Figure
+    low: Figure
+    high: Figure
+    n: Count
+    command: Sentences
+    parts: Parts = ()
+    reason: Sentences = ""
+    details: Parts = ()
 
 
 class NotComputed(Exception):

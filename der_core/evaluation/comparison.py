@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import get_args
+from typing import Annotated, get_args
 
 import numpy as np
+from annotated_types import Len
 
+from der_core.bounds import MOST_EXPERTS, Count, Figure, Sentences, Share, Word
 from der_core.config import CostMode, TrainConfig
 from der_core.errors import SettingsError
 from der_core.evaluation import metrics
@@ -50,25 +52,25 @@ class Row:
     A row of family `random` is an exact expectation: what only single routes have (quantiles, p, figures of stopping) is nan.
     """
 
-    name: str
+    name: Word
     family: Family
-    detail: str
+    detail: Sentences
     oracle: bool
-    n: int
-    accuracy: float
-    low: float
-    high: float
-    balanced_accuracy: float
-    yes_rate: float
-    calls: float
-    costs: Mapping[CostMode, float]
-    seconds_p50: float
-    seconds_p95: float
-    wall_s: float
-    mean_return: float
+    n: Count
+    accuracy: Share
+    low: Share
+    high: Share
+    balanced_accuracy: Share
+    yes_rate: Share
+    calls: Figure
+    costs: Mapping[CostMode, Figure]
+    seconds_p50: Figure
+    seconds_p95: Figure
+    wall_s: Figure
+    mean_return: Figure
     difference: Difference
-    mcnemar_p: float
-    shares: Mapping[str, float]
+    mcnemar_p: Share
+    shares: Annotated[Mapping[Word, Share], Len(0, MOST_EXPERTS)]
     stop: StopStats
     difference_hindsight: Difference = UNKNOWN_DIFFERENCE
 

@@ -11,9 +11,12 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Len
 
+from der_core.bounds import MOST_EXPERTS, Share, Word
 from der_core.config import RewardConfig
 from der_core.evaluation.rollout import rollout
 from der_core.evaluation.seeds import Seeds, with_interval
@@ -38,10 +41,10 @@ class FlipPoint:
     `measured` names the experts for which that rate was measured.
     """
 
-    rate: float
+    rate: Share
     accuracy: Difference
     lead: Difference
-    measured: tuple[str, ...] = ()
+    measured: Annotated[tuple[Word, ...], Len(0, MOST_EXPERTS)] = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class FlipEffects:
     """All rates by size, 0 first. `lead_ends` is the rate at which the interval of the lead reaches 0: 0 where it does without any
     flip, nan where it never does up to one half."""
 
-    router: str
-    best_single: str
-    points: tuple[FlipPoint, ...]
-    lead_ends: float
+    router: Word
+    best_single: Word
+    points: Annotated[tuple[FlipPoint, ...], Len(0, 1_000)]
+    lead_ends: Share
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Len
 from numpy.typing import ArrayLike, NDArray
 
+from der_core.bounds import MOST_ROWS, Word
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.statistics import CONFIDENCE, UNKNOWN_DIFFERENCE, Difference, Interval, bootstrap_means
@@ -92,7 +95,7 @@ class FrontierIntervals:
     aiq: Interval
     zero_aiq: Interval
     gain: Difference
-    above: Mapping[str, Interval]
+    above: Annotated[Mapping[Word, Interval], Len(0, MOST_ROWS)]
 
 
 def unknown_intervals(comparison: Comparison) -> FrontierIntervals:

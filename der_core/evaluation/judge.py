@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Len
 
+from der_core.bounds import Figure, Share, Word
 from der_core.config import RewardConfig
 from der_core.evaluation.rollout import Rollout, rollout
 from der_core.evaluation.seeds import Seeds, with_interval
@@ -38,21 +41,21 @@ class Judged:
 class JudgePoint:
     """The router under a judge that errs at `rate`: accuracy, lead over the best single expert, mean cost and calls."""
 
-    rate: float
+    rate: Share
     accuracy: Difference
     lead: Difference
-    cost: float
-    calls: float
+    cost: Figure
+    calls: Figure
 
 
 @dataclass(frozen=True)
 class JudgeEffects:
     """All rates; `pays_until` is the greatest rate at which the lead's interval lies above 0, nan where it does at none."""
 
-    router: str
-    best_single: str
-    points: tuple[JudgePoint, ...]
-    pays_until: float
+    router: Word
+    best_single: Word
+    points: Annotated[tuple[JudgePoint, ...], Len(0, 1_000)]
+    pays_until: Share
 
 
 def judged(run: Rollout, gold: Codes, rate: float) -> Judged:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from der_core.bounds import Count, Share, Word
 from der_core.evaluation.statistics import Interval, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
@@ -88,10 +90,10 @@ class StopStats:
     ended; `lost`: share of all routes that had a right reply at some step and ended wrong.
     """
 
-    rate: float
-    precision: float
-    recall: float
-    lost: float
+    rate: Share
+    precision: Share
+    recall: Share
+    lost: Share
 
 
 def stop_stats(labels: Codes, correct: Flags, reasons: Codes, gold: Codes) -> StopStats:
@@ -115,6 +117,9 @@ def stop_stats(labels: Codes, correct: Flags, reasons: Codes, gold: Codes) -> St
     )
 
 
+Shown = Literal["right", "wrong", "invalid"]
+
+
 @dataclass(frozen=True)
 class Flips:
     """What being shown another answer does to one expert: its reply after it against its own first reply.
@@ -123,14 +128,14 @@ class Flips:
     reply is wrong. `copied` counts replies equal to the label shown.
     """
 
-    expert: str
-    shown: str
-    n: int
-    wrong_to_right: int
-    right_to_wrong: int
-    kept_right: int
-    kept_wrong: int
-    copied: int
+    expert: Word
+    shown: Shown
+    n: Count
+    wrong_to_right: Count
+    right_to_wrong: Count
+    kept_right: Count
+    kept_wrong: Count
+    copied: Count
 
     @property
     def net(self) -> int:
@@ -162,7 +167,7 @@ def flip_matrix(table: Table) -> tuple[Flips, ...]:
     return tuple(_flips(table, expert, shown) for expert in range(table.n_experts) for shown in ("right", "wrong", "invalid"))
 
 
-def _flips(table: Table, expert: int, shown: str) -> Flips:
+def _flips(table: Table, expert: int, shown: Shown) -> Flips:
     gold = table.gold
     opposite = np.where(gold == Label.YES, np.int8(Label.NO), np.int8(Label.YES))
     label = {"right": gold, "wrong": opposite, "invalid": np.full_like(gold, Label.INVALID)}[shown]

@@ -1,6 +1,6 @@
 """The report of a run: everything needed to repeat it, as JSON by a schema, and its tables as text.
 
-The schema lies beside this file (`report_schema.json`); `docs/metrics.md` defines the figures. The machine's
+The schema lies beside this file (`report_schema.json`, made from `report_model`); `docs/metrics.md` defines the figures. The machine's
 name, the experts' addresses and the folders of their files stay out, of the command line as well.
 """
 
@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from der_core import __version__
+from der_core.bounds import as_json
 from der_core.config import CostMode, ExpertSpec, TrainConfig
-from der_core.errors import ReportError
 from der_core.evaluation.bar import bar
 from der_core.evaluation.comparison import Comparison, Row
 from der_core.evaluation.findings import Findings
 from der_core.evaluation.frontier import INTERVAL_SEED, FrontierIntervals, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
+from der_core.evaluation.report_model import SCHEMA_VERSION, read_report, report_schema
 from der_core.evaluation.rollout import Rollout
 from der_core.experts.backends import without_machine
 from der_core.experts.locating import without_addresses
@@ -37,7 +38,6 @@ from der_core.routing.process import StopReason
 from der_core.routing.saved.trained import CurvePoint
 from der_core.routing.sources import TableSource
 
-SCHEMA_VERSION = 1
 SCHEMA_PATH = Path(__file__).with_name("report_schema.json")
 PACKAGES = ("numpy", "scipy", "torch", "stable-baselines3", "gymnasium", "sentence-transformers", "ollama", "xllamacpp", "datasets")
 N_TRACES = 20
@@ -84,37 +84,35 @@ def build_report(run: Evaluated, n_traces: int = N_TRACES) -> Json:
         "machine": machine(),
         "experts": [_expert(spec) for spec in run.table.experts],
         "data": {"hash": run.table.data_hash(), "n_questions": run.table.n_questions, "n_left_out": run.table.n_left_out},
-        "splits": asdict(run.splits),
-        "prices": {mode: prices.to_json() for mode, prices in run.prices.items()},
+        "splits": run.splits,
+        "prices": run.prices,
         "thresholds": dict(zip((spec.name for spec in run.table.experts), run.test.thresholds, strict=True)),
-        "curves": {str(seed): [asdict(point) for point in points] for seed, points in run.curves.items()},
-        "training": {str(seed): ended for seed, ended in run.training.items()},
+        "curves": run.curves,
+        "training": run.training,
         "results": _results(run.comparison),
-        "frontier": {mode: asdict(_intervals(run.comparison, mode)) for mode in run.comparison.rows[0].costs},
-        "flips": [asdict(flips) for flips in flip_matrix(run.test.table)],
+        "frontier": {mode: _intervals(run.comparison, mode) for mode in run.comparison.rows[0].costs},
+        "flips": flip_matrix(run.test.table),
         **asdict(run.findings),
         "traces": _traces(run, n_traces),
     }
-    plain = _plain(report)
-    assert isinstance(plain, dict)
+    plain: Json = as_json(report)
     return plain
 
 
 def validate_report(report: Json) -> None:
-    """Raise ReportError, with the place of the first fault, unless `report` follows the schema."""
-    try:
-        import jsonschema  # type: ignore[import-untyped]  # late, and without type hints: only checks need it
-    except ImportError as error:
-        raise ReportError("Checking a report needs the package jsonschema: pip install jsonschema") from error
-    fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(load_schema()).iter_errors(report))
-    if fault is not None:
-        raise ReportError(f"The report does not follow its schema at {fault.json_path}: {fault.message[:200]}")
+    """Raise ReportError, with the place of the first fault, unless `report` follows the schema and its parts go together."""
+    read_report(report)
 
 
 def load_schema() -> Json:
     """Return the JSON schema of reports."""
     schema: Json = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     return schema
+
+
+def write_schema() -> None:
+    """Write the schema anew, after a change of the model."""
+    SCHEMA_PATH.write_text(json.dumps(report_schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def installed_versions() -> dict[str, str]:
@@ -165,7 +163,7 @@ def _results(comparison: Comparison) -> Json:
         "majority_accuracy": comparison.majority_accuracy,
         "gold_yes_rate": comparison.gold_yes_rate,
         "n_not_counted": comparison.n_not_counted,
-        "bar": None if (told := bar(comparison)) is None else asdict(told),
+        "bar": bar(comparison),
         "deployable": [_row(row) for row in comparison.deployable],
         "oracle": [_row(row) for row in comparison.oracle],
     }
@@ -221,16 +219,3 @@ def _step(rollout: Rollout, table: Table, names: Sequence[str], i: int, t: int) 
 
 def _probabilities(rollout: Rollout, i: int, t: int) -> list[float]:
     return [] if rollout.probabilities is None else [float(p) for p in rollout.probabilities[i, t]]
-
-
-def _plain(value: object) -> object:
-    """The value in JSON's own types: numpy numbers as Python's, tuples as lists, nan and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -10,6 +10,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from der_core.bounds import Figure
+
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
@@ -21,17 +23,17 @@ _CHUNK = 200  # resamples drawn at a time; bounds memory at a few megabytes for 
 class Interval:
     """Bounds of an interval; nan without data."""
 
-    low: float
-    high: float
+    low: Figure
+    high: Figure
 
 
 @dataclass(frozen=True)
 class Difference:
     """A difference of means with the bounds of its interval; nan without data."""
 
-    value: float
-    low: float
-    high: float
+    value: Figure
+    low: Figure
+    high: Figure
 
     @property
     def excludes_zero(self) -> bool:

@@ -22,12 +22,13 @@ nan, and so is every cost that needs it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from der_core.bounds import Rate, Scale, Word
 from der_core.config import CostMode
 from der_core.errors import SettingsError
 from der_core.recording.table import Table
@@ -64,24 +65,22 @@ class Prices:
     """
 
     mode: CostMode
-    experts: tuple[str, ...]
-    prompt_rate_s: tuple[float, ...]
-    generation_rate_s: tuple[float, ...]
-    params_billions: tuple[float, ...]
-    scale: tuple[float, ...]
+    experts: tuple[Word, ...]
+    prompt_rate_s: tuple[Rate, ...]
+    generation_rate_s: tuple[Rate, ...]
+    params_billions: tuple[Rate, ...]
+    scale: tuple[Scale, ...]
     charged: tuple[Charge, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:  # Any: a JSON object
-        """The price list as a JSON object; figures that nobody knows are null."""
-        known = {name: [None if np.isnan(figure) else figure for figure in getattr(self, name)] for name in _FIGURES}
-        return {**asdict(self), **known}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Prices:  # Any: a JSON object
-        """Read what `to_json` wrote, this version's or an earlier one's."""
-        read: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        known = {name: tuple(np.nan if figure is None else figure for figure in read[name]) for name in _FIGURES}
-        return cls(**{**read, **known})
+    def check(self, experts: Sequence[str]) -> None:
+        """Raise SettingsError unless this is a price list of these experts, in their order."""
+        if self.experts != tuple(experts):
+            raise SettingsError("prices.experts are not the experts of the router")
+        for name in ("prompt_rate_s", "generation_rate_s", "params_billions", "scale", "charged"):
+            if len(getattr(self, name)) != len(experts) and not (name == "charged" and not self.charged):
+                raise SettingsError(f"prices.{name} has not one entry an expert")
+        if self.mode in BY_SECONDS and not np.isfinite([*self.prompt_rate_s, *self.generation_rate_s]).all():
+            raise SettingsError("prices.prompt_rate_s or prices.generation_rate_s lacks a figure that its mode needs")
 
     @property
     def told(self) -> str:
@@ -147,9 +146,6 @@ class Prices:
             return whole
         evaluated = whole - _known(reply.cached_tokens)
         return evaluated if evaluated >= 0 else np.nan
-
-
-_FIGURES = ("params_billions", "prompt_rate_s", "generation_rate_s")
 
 
 def _timed(tokens: NDArray[Any], rates: Sequence[float]) -> Floats:

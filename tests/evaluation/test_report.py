@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import jsonschema
@@ -14,10 +15,11 @@ import pytest
 from fakes import make_questions, make_spec
 from random_tables import random_table
 
-from der_core.config import DEPLOYABLE, CostMode, Style, TrainConfig
+from der_core.config import DEPLOYABLE, CostMode, Style
 from der_core.errors import ReportError
 from der_core.evaluation.comparison import compare, fit_all_prices
 from der_core.evaluation.report import Evaluated, Json, build_report, installed_versions, load_schema, machine, validate_report
+from der_core.evaluation.report_model import read_report, report_schema
 from der_core.evaluation.row_columns import NO_DATA
 from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.questions import Splits
@@ -28,6 +30,7 @@ from der_core.routing.saved.trained import CurvePoint
 from der_core.routing.sources import TableSource
 
 CONFIG = DEPLOYABLE
+DEMO_RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
 FOLDER, HOST = "/home/somebody/models", "http://192.168.7.7:11434"
 
 
@@ -91,8 +94,18 @@ class TestSchema:
     def test_is_itself_valid(self) -> None:
         jsonschema.Draft202012Validator.check_schema(load_schema())
 
+    def test_is_made_from_the_model(self) -> None:
+        assert load_schema() == report_schema(), "the model has changed: write_schema() of der_core.evaluation.report"
+
     def test_report_follows_it(self, report: Json) -> None:
         validate_report(report)
+        jsonschema.validate(report, load_schema(), jsonschema.Draft202012Validator)
+
+    @pytest.mark.parametrize("folder", sorted(DEMO_RUNS.iterdir()), ids=lambda folder: folder.name)
+    def test_shipped_reports_follow_it(self, folder: Path) -> None:
+        shipped = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        validate_report(shipped)
+        jsonschema.validate(shipped, load_schema(), jsonschema.Draft202012Validator)
 
     def test_report_is_strict_json_and_reads_back_equal(self, report: Json) -> None:
         assert json.loads(json.dumps(report, allow_nan=False)) == report
@@ -113,13 +126,65 @@ class TestSchema:
         with pytest.raises(ReportError, match="splits"):
             validate_report({key: value for key, value in report.items() if key != "splits"})
 
-    def test_has_a_place_for_figures_of_the_frontier(self, report: Json) -> None:
-        validate_report({**report, "frontier": {"aiq": 0.8, "hull": [[1.0, 0.7]]}})
+    @pytest.mark.parametrize("spoilt", [{"aiq": 0.8}, {"tokens": {"aiq": 1}}, [], None])
+    def test_figures_of_the_frontier_are_those_of_this_program(self, report: Json, spoilt: object) -> None:
+        with pytest.raises(ReportError, match="frontier"):
+            validate_report({**report, "frontier": spoilt})
+
+    def test_what_an_earlier_version_does_not_tell_is_no_fault(self, report: Json) -> None:
+        older = json.loads(json.dumps(report))
+        for name in ("training", "frontier", "claims", "cost_figures", "flip_effects", "judge_effects"):
+            del older[name]
+        del older["settings"]["ppo"]["patience"], older["prices"]["compute"]["charged"], older["results"]["n_not_counted"]
+        validate_report(older)
+
+    @pytest.mark.parametrize(
+        ("path", "value", "message"),
+        [
+            ("settings.ppo.total_steps", 10**30, "total_steps"),
+            ("settings.ppo.later", 1, "settings.ppo.later: this version knows no such field"),
+            ("settings.seed", -1, "seed"),
+            ("settings.reward.alpha", 1e300, "alpha"),
+            ("curves.7.0.steps", 10**30, r"curves.7\[0\].steps"),
+            ("curves.7.0.reward", 1.0, r"curves.7\[0\].reward: this version knows no such field"),
+            ("curves.7.0.expert_shares", [1.0], "curves have shares"),
+            ("curves", {"seven": []}, "curves"),
+            ("results.deployable.0.n", 2**70, r"results.deployable\[0\].n"),
+            ("results.deployable.0.calls", "1e999", r"results.deployable\[0\].calls"),
+            ("results.deployable.0.costs", {}, "lacks a cost"),
+            ("results.deployable.1.name", "DER", "results have a name twice"),
+            ("results.deployable.0.shares", {"nobody": 1.0}, "'nobody', which no expert is called"),
+            ("experts.0.name", "large", "experts have a name twice"),
+            ("flips.0.expert", "nobody", "nobody"),
+            ("traces.questions.0.steps.0.expert", "nobody", "nobody"),
+            ("traces.questions.0.steps.0.probabilities", [1.0], "traces have probabilities"),
+            ("traces.questions.0.question", "x" * 3_000_000, r"traces.questions\[0\].question"),
+            ("created_utc", "now", "created_utc"),
+            ("prices.compute.scale", [0.0, 1.0], "scale"),
+            ("prices.compute.experts", ["large", "small"], "prices.experts"),
+            ("thresholds", {"nobody": 0.5}, "nobody"),
+        ],
+    )
+    def test_what_no_run_says_is_refused_with_its_place(self, report: Json, path: str, value: object, message: str) -> None:
+        forged = json.loads(json.dumps(report))
+        *above, last = path.split(".")
+        at = forged
+        for part in above:
+            at = at[int(part)] if isinstance(at, list) else at[part]
+        at[int(last) if isinstance(at, list) else last] = value
+        with pytest.raises(ReportError, match=message):
+            validate_report(forged)
+
+    def test_ten_thousand_rows_are_refused_at_once(self, report: Json) -> None:
+        row = report["results"]["deployable"][0]
+        rows = [{**row, "name": f"router {number}"} for number in range(10_000)]
+        with pytest.raises(ReportError, match=r"results\.deployable: .*at most 1000"):
+            validate_report({**report, "results": {**report["results"], "deployable": rows}})
 
 
 class TestContents:
     def test_settings_read_back_to_the_same_config(self, report: Json) -> None:
-        assert TrainConfig.from_json(json.loads(json.dumps(report["settings"]))) == CONFIG
+        assert read_report(report).settings == CONFIG
 
     def test_data_experts_and_splits(self, run: Evaluated, report: Json) -> None:
         assert report["data"] == {"hash": run.table.data_hash(), "n_questions": 40, "n_left_out": 0}
@@ -228,8 +293,6 @@ class TestTables:
         assert run.comparison.reference.best_single in legend
 
 
-def test_the_schema_knows_every_style_and_cost_mode():
-    schema = load_schema()
-    text = json.dumps(schema)
-    for choices in (Style, CostMode):
-        assert f'{{"enum": {json.dumps(list(get_args(choices)))}}}' in text
+@pytest.mark.parametrize("choices", [Style, CostMode])
+def test_the_schema_knows_every_style_and_cost_mode(choices: object):
+    assert f'"enum": {json.dumps(list(get_args(choices)))}' in json.dumps(load_schema())

@@ -77,7 +77,7 @@ def test_intervals_are_read_back_and_missing_in_reports_of_earlier_versions(eval
     del written["frontier"]
     assert reported_intervals(written) == {}
     written["frontier"] = {"tokens": {"aiq": 1}}
-    with pytest.raises(ReportError, match="intervals of this report"):
+    with pytest.raises(ReportError, match="frontier of this report"):
         reported_intervals(written)
 
 

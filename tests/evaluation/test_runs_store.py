@@ -15,7 +15,9 @@ from der_core.routing.saved.router_file import pack_router
 from der_core.routing.saved.trained import TrainedRouter
 
 NOON = datetime(2025, 3, 4, 12, 0, 0, tzinfo=UTC)
-REPORT = {"schema_version": 1, "words": "Ünïcode “quotes”"}
+SHIPPED_RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
+REPORT = json.loads((SHIPPED_RUNS / "paper-seed-1-20261124-203252" / "report.json").read_text(encoding="utf-8"))
+REPORT["results"]["headline"] = "Ünïcode “quotes”"
 
 
 @pytest.fixture(scope="module")

@@ -191,8 +191,11 @@ def test_it_travels_with_the_router(tmp_path: Path) -> None:
 def test_routers_without_programs_keep_none_and_older_ones_load() -> None:
     trained = untrained_router(random_table(np.random.default_rng(13), 10, 2), QUICK_DEPLOYABLE)
     body = write_manifest(trained)
-    assert "program_confidence" not in json.loads(body)
-    assert read_manifest(body).program_confidence is None
+    assert json.loads(body)["program_confidence"] is None
+    older = {name: value for name, value in json.loads(body).items() if name != "program_confidence"} | {"schema": "der-router-2"}
+    for told in (body, json.dumps(older).encode()):
+        manifest, left_out = read_manifest(told)
+        assert manifest.program_confidence is None and left_out == ()
 
 
 @pytest.mark.parametrize("forged", [[[1.0, 2.0]], [[1.0], [None, None]], [["a", 1.0], [None, None]], "none", [[1e301, 0.0], [None, None]]])

@@ -20,6 +20,7 @@ from random_tables import random_table
 from safetensors import numpy as safetensors
 from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER, agent_routes, untrained_router
 
+from der_core.config import PPOConfig
 from der_core.errors import RouterFileError, RouterMismatch
 from der_core.routing.saved.manifest import SCHEMA
 from der_core.routing.saved.router_file import MANIFEST, MAX_BYTES, TENSORS, load_router, pack_router, save_router
@@ -72,20 +73,7 @@ def set_in(path: str, value: object) -> Callable[[dict[str, object]], None]:
 
 
 def assert_equal(ours: TrainedRouter, theirs: TrainedRouter) -> None:
-    plain = (
-        "config",
-        "experts",
-        "data_hash",
-        "training_question_ids",
-        "validation_question_ids",
-        "prompt_version",
-        "versions",
-        "results",
-        "stopped",
-        "best_update",
-        "converged",
-        "prices",
-    )
+    plain = {"thresholds", "curves", "program_confidence"} ^ ours.facts().keys()
     assert all(getattr(ours, name) == getattr(theirs, name) for name in plain)
     assert np.array_equal(ours.thresholds, theirs.thresholds, equal_nan=True)
     assert repr(ours.curves) == repr(theirs.curves)
@@ -150,7 +138,13 @@ class TestMismatch:
             for field, value in spec.items():
                 set_in(f"experts.0.{field}", value)(data)
 
-        expert = load_router(with_manifest(with_addresses)).experts[0]
+        router = load_router(with_manifest(with_addresses))
+        expert = router.experts[0]
+        assert [line.split(";")[0] for line in router.left_out] == [
+            "The router holds addresses of experts",
+            "The router holds names of variables that hold keys",
+        ]
+        assert load_router(WHOLE).left_out == load_router(pack_router(router)).left_out == ()
         assert (expert.host, expert.key_env, expert.model) == (None, None, "tiny.gguf")
 
     def test_no_address_is_saved(self) -> None:
@@ -174,9 +168,9 @@ class TestMismatch:
         with pytest.raises(RouterMismatch, match="'hash-encoder', not 'all-MiniLM-L6-v2'"):
             load_router(WHOLE, expected_encoder="all-MiniLM-L6-v2")
 
-    @pytest.mark.parametrize("schema", ["der-router-3", None, 1, ["der-router-1"]])
+    @pytest.mark.parametrize("schema", ["der-router-4", None, 1, ["der-router-1"]])
     def test_another_schema(self, schema: object) -> None:
-        with pytest.raises(RouterMismatch, match=f"{re.escape(str(schema))}.*reads 'der-router-1' and 'der-router-2'"):
+        with pytest.raises(RouterMismatch, match=f"{re.escape(str(schema))}.*reads 'der-router-1', 'der-router-2', 'der-router-3'"):
             load_router(with_manifest(set_in("schema", schema)))
 
 
@@ -285,14 +279,28 @@ class TestForgedManifests:
     def test_numbers_that_are_not_finite(self, value: str) -> None:
         members = members_of(WHOLE)
         forged = re.sub(rb'"alpha": [0-9.]+', f'"alpha": {value}'.encode(), members[MANIFEST])
-        refuse(zipped({**members, MANIFEST: forged}), "not JSON|at: alpha")
+        refuse(zipped({**members, MANIFEST: forged}), "not JSON|alpha must lie")
 
-    @pytest.mark.parametrize("name", sorted({*json.loads(members_of(WHOLE)[MANIFEST])} - {"validation_question_ids"}))
+    @pytest.mark.parametrize("name", sorted(json.loads(members_of(WHOLE)[MANIFEST])))
     def test_a_missing_field(self, name: str) -> None:
-        refuse(with_manifest(lambda manifest: manifest.pop(name)), "the fields of a router|this version reads")
+        refuse(with_manifest(lambda manifest: manifest.pop(name)), f"at {name}: it is missing|this version reads")
+
+    @pytest.mark.parametrize("path", ["prices.scale", "prices.charged", "curves.0.accuracy", "experts.0.model"])
+    def test_a_missing_part_of_what_is_fitted(self, path: str) -> None:
+        def remove(data: object) -> None:
+            *above, last = path.split(".")
+            for part in above:
+                data = data[int(part)] if part.isdigit() else data[part]
+            del data[last]
+
+        refuse(with_manifest(remove), re.escape(f"at {path.replace('.0', '[0]')}: it is missing"))
+
+    def test_a_missing_setting_has_its_default(self) -> None:
+        older = load_router(with_manifest(lambda data: data["config"]["ppo"].pop("patience")))
+        assert older.config.ppo.patience == PPOConfig().patience
 
     def test_an_unknown_field(self) -> None:
-        refuse(with_manifest(set_in("run_this", "rm")), "the fields of a router")
+        refuse(with_manifest(set_in("run_this", "rm")), "at run_this: this version knows no such field")
 
     @pytest.mark.parametrize(
         ("path", "value", "message"),
@@ -304,18 +312,19 @@ class TestForgedManifests:
             ("config.episode.t_max", 11, "between 1 and 10"),
             ("config.episode.t_max", True, "t_max"),
             ("config.episode.t_max", "3", "t_max"),
-            ("config.episode.end", "whenever", "Unknown end"),
+            ("config.episode.end", "whenever", "config.episode.end: Input should be"),
             ("config.reward.alpha", None, "alpha"),
-            ("config.reward.extra", 1, "the fields of reward"),
-            ("experts", [], "the number and names of experts"),
-            ("experts.0", "expert0", "a JSON object"),
-            ("experts.0.name", "expert1", "the number and names of experts"),
+            ("config.reward.extra", 1, "at config.reward.extra: this version knows no such field"),
+            ("experts", [], "at experts: "),
+            ("experts.0", "expert0", r"at experts.0.: "),
+            ("experts.0.name", "expert1", "two of them have the same name"),
             ("experts.0.name", None, "name"),
-            ("experts.0.style", "shout", "unknown answering style"),
+            ("experts.0.style", "shout", r"at experts.0..style: "),
             ("experts.0.backend", "pickle", "unknown backend"),
-            ("experts.0.host", 11434, "host"),
+            ("experts.0.params_billions", 1e7, "params_billions"),
+            ("experts.0.digest", "x" * 201, "digest"),
             ("experts.0.params_billions", -1, "params_billions"),
-            ("experts.0.weights", "x", "the fields of an expert"),
+            ("experts.0.weights", "x", r"at experts.0..weights: this version knows no such field"),
             ("encoder", 1, "encoder"),
             ("dimension", -1, "dimension"),
             ("dimension", 2**40, "dimension"),
@@ -323,9 +332,9 @@ class TestForgedManifests:
             ("components", {}, "do not fit its kind of state"),
             ("components.question", 33, "do not fit its kind of state"),
             ("components.question", 1, "should hold projection.question.basis"),
-            ("prices.mode", "free", "the cost mode"),
-            ("prices.mode", [], "the cost mode"),
-            ("prices.experts", ["expert0"], "the experts of the prices"),
+            ("prices.mode", "free", "at prices.mode: "),
+            ("prices.mode", [], "at prices.mode: "),
+            ("prices.experts", ["expert0"], "prices.experts are not"),
             ("prices.scale", [0, 1, 1], "scale"),
             ("prices.prompt_rate_s", [0.1, -0.1, 0.1], "prompt_rate_s"),
             ("prices.generation_rate_s", [0.1, None, 0.1], "generation_rate_s"),
@@ -345,13 +354,21 @@ class TestForgedManifests:
             ("curves.0.expert_shares", [1.0], "expert_shares"),
             ("curves.0.steps", 1.5, "steps"),
             ("curves.0.accuracy", "all", "curves"),
-            ("training_question_ids", "q0", "question ids"),
+            ("training_question_ids", "q0", "training_question_ids"),
             ("training_question_ids.0", 5, "training_question_ids"),
-            ("validation_question_ids", "q0", "question ids"),
+            ("validation_question_ids", "q0", "validation_question_ids"),
             ("validation_question_ids.0", None, "validation_question_ids"),
             ("versions.torch", 2, "versions"),
-            ("results", [], "stopped and results"),
-            ("stopped", "no", "stopped and results"),
+            ("results", [], "at results: "),
+            ("results.notes", "x" * 100_000, "at results: "),
+            ("config.ppo.total_steps", 10**30, "total_steps"),
+            ("config.seed", -1, "seed"),
+            ("config.reward.beta", 1e7, "beta must lie"),
+            ("config.encoder", "", "names no encoder"),
+            ("curves.0.steps", 10**30, "at curves.0..steps: "),
+            ("curves.0.value_loss", 10**400, "value_loss"),
+            ("data_hash", "x" * 10**6, "at data_hash: "),
+            ("stopped", "no", "at stopped: "),
         ],
     )
     def test_a_field_of_the_wrong_kind_or_range(self, path: str, value: object, message: str) -> None:
@@ -359,8 +376,8 @@ class TestForgedManifests:
 
 
 def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions() -> None:
-    older = with_manifest(lambda data: data.pop("validation_question_ids"))
-    assert load_router(older).validation_question_ids == ()
+    older = load_router(with_manifest(lambda data: data.update(schema="der-router-2") or data.pop("validation_question_ids")))
+    assert older.validation_question_ids == ()
 
 
 def test_a_router_of_an_earlier_version_sees_its_columns_as_they_are_and_has_one_threshold_an_expert() -> None:
@@ -394,7 +411,7 @@ def test_scaling_travels_with_the_router() -> None:
 
 
 def test_the_prices_of_an_earlier_version_charge_the_whole_prompt() -> None:
-    older = load_router(with_manifest(lambda data: data["prices"].pop("charged")))
+    older = load_router(with_manifest(lambda data: data.update(schema="der-router-2") or data["prices"].pop("charged")))
     assert older.prices == replace(ROUTER.prices, charged=())
     assert older.prices.told == "The whole prompt is charged, whatever the server found in its cache."
 

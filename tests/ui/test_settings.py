@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 from homes import marked_preset
+from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 
 from der_core.config import DEPLOYABLE, PAPER, PRESETS, CostMode, End, Shaping, StateKind, TrainConfig
@@ -27,7 +28,7 @@ def app() -> AppTest:
 
 def read(app: AppTest) -> TrainConfig:
     assert not app.exception
-    return TrainConfig.from_json(app.session_state["read"])
+    return TypeAdapter(TrainConfig).validate_python(app.session_state["read"])
 
 
 def test_a_page_begins_with_the_deployable_preset(app: AppTest) -> None:

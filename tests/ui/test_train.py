@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from fakes import HashEncoder, make_questions
 from homes import N_QUESTIONS, NOBODY, Home, made_up_experts, open_page, write_recording
+from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 from trained_routers import QUICK_DEPLOYABLE, QUICK_PAPER
 
@@ -163,7 +164,7 @@ def test_training_with_moved_sliders_ends_as_a_run_of_those_settings(recorded_ho
     job = ended()
     assert not app.exception and (job.state, job.message) == (JobState.DONE, "")
     (run,) = recorded_home.runs.list()
-    settings = TrainConfig.from_json(recorded_home.runs.load_report(run.id)["settings"])
+    settings = TypeAdapter(TrainConfig).validate_python(recorded_home.runs.load_report(run.id)["settings"])
     assert run.name == "my *first* run" and job.result == run.id
     assert (settings.reward.alpha, settings.seed, settings.ppo.total_steps) == (0.2, 3, 2_048)
     assert settings.reward == replace(DEPLOYABLE.reward, alpha=0.2)

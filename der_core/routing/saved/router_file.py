@@ -8,10 +8,10 @@ manifest is checked (`der_core.routing.saved.manifest`).
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from safetensors import numpy as safetensors
 
 from der_core.config import ExpertSpec
 from der_core.errors import RouterFileError
+from der_core.files import read_bounded, write_whole
 from der_core.routing.policy import PolicyNetwork, weight_shapes
 from der_core.routing.saved.manifest import Manifest, read_manifest, write_manifest
 from der_core.routing.saved.trained import TrainedRouter, check_encoder_matches, check_experts_match
@@ -40,9 +41,10 @@ _ENCRYPTED = 0x1  # bit of a zip member's flags
 
 def save_router(router: TrainedRouter, path: Path) -> None:
     """Write `router` to `path`, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(pack_router(router))
-    os.replace(partial, path)
+    try:
+        write_whole(path, pack_router(router))
+    except OSError as error:
+        raise RouterFileError(f"The router could not be written to {path} ({error.strerror}). Name another file.") from error
 
 
 def pack_router(router: TrainedRouter) -> bytes:
@@ -67,8 +69,8 @@ def load_router(
     expected ones, RouterFileError for a file that is not a whole, honest router.
     """
     members = _unpack(source if isinstance(source, bytes) else _read(source))
-    manifest = read_manifest(members[MANIFEST])
-    router = _build(manifest, _read_arrays(members[TENSORS]))
+    manifest, left_out = read_manifest(members[MANIFEST])
+    router = replace(_build(manifest, _read_arrays(members[TENSORS])), left_out=left_out)
     if expected_experts is not None:
         check_experts_match(router, expected_experts)
     if expected_encoder is not None:
@@ -78,8 +80,7 @@ def load_router(
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_FILE + 1)
+        return read_bounded(path, _MAX_FILE)
     except OSError as error:
         raise RouterFileError(f"The router {path} cannot be read ({error.strerror}). Check the path.") from error
 
@@ -132,32 +133,14 @@ def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter
     episode, n_experts = manifest.config.episode, len(manifest.experts)
     fitted = _take(arrays, _projection_shapes(manifest))
     projections = {name: Projection(fitted[f"projection.{name}.mean"], fitted[f"projection.{name}.basis"]) for name in manifest.components}
-    state = StateEncoder(episode, n_experts, manifest.encoder_id, manifest.dimension, projections)
+    state = StateEncoder(episode, n_experts, manifest.encoder, manifest.dimension, projections)
     if manifest.scaled:
         fitted |= _take(arrays, dict.fromkeys(_SCALING, (state.size,)))
         state.scaling = _read_scaling(fitted)
     weights = _take(arrays, weight_shapes(state.size, manifest.config.ppo.hidden, n_experts + int(episode.has_stop_action)))
     if len(arrays) != len(fitted) + len(weights):
         raise RouterFileError(f"{TENSORS} holds arrays that no router with these settings has. Export the router again.")
-    return TrainedRouter(
-        config=manifest.config,
-        experts=manifest.experts,
-        state=state,
-        network=PolicyNetwork(weights, masks_stop=episode.has_stop_action),
-        prices=manifest.prices,
-        thresholds=manifest.thresholds,
-        curves=manifest.curves,
-        data_hash=manifest.data_hash,
-        training_question_ids=manifest.training_question_ids,
-        prompt_version=manifest.prompt_version,
-        versions=manifest.versions,
-        results=manifest.results,
-        stopped=manifest.stopped,
-        validation_question_ids=manifest.validation_question_ids,
-        program_confidence=manifest.program_confidence,
-        best_update=manifest.best_update,
-        converged=manifest.converged,
-    )
+    return TrainedRouter(state=state, network=PolicyNetwork(weights, masks_stop=episode.has_stop_action), **manifest.facts())
 
 
 def _read_scaling(fitted: Arrays) -> Scaling:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import nan
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Len
 from numpy.typing import NDArray
 
-from der_core.config import End, ExpertSpec, TrainConfig
+from der_core.bounds import MOST_EXPERTS, Confidences, Count, Figure, FreeJson, Ids, Share, Thresholds, Word
+from der_core.config import MOST_UPDATES, End, ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.experts.protocol import Expert
 from der_core.recording.table import Table
@@ -37,22 +39,22 @@ class CurvePoint:
     nan where there were none.
     """
 
-    steps: int
-    seconds: float
-    mean_reward: float
-    accuracy: float
-    cost: float
-    calls: float
-    stop_share: float
-    expert_shares: tuple[float, ...]
-    entropy: float
-    policy_loss: float
-    value_loss: float
-    approx_kl: float
-    explained_variance: float
-    validation_reward: float = nan
-    validation_accuracy: float = nan
-    validation_cost: float = nan
+    steps: Count
+    seconds: Figure
+    mean_reward: Figure
+    accuracy: Figure
+    cost: Figure
+    calls: Figure
+    stop_share: Figure
+    expert_shares: tuple[Share, ...]
+    entropy: Figure
+    policy_loss: Figure
+    value_loss: Figure
+    approx_kl: Figure
+    explained_variance: Figure
+    validation_reward: Figure = nan
+    validation_accuracy: Figure = nan
+    validation_cost: Figure = nan
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,12 @@ class TrainingProgress:
     point: CurvePoint
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedRouter:
-    """What a training leaves behind; `der_core.routing.saved.router_file` saves all of it.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RouterFacts:
+    """All that is known of a trained router beside its arrays; a saved router's manifest has these fields, by their names.
 
-    `thresholds` are on P(yes), by expert and previous label [N, 4], nan for none; `program_confidence` [N, 2] gives programs theirs (None: no expert writes
-    any). `data_hash` and `training_question_ids` name the replies it
+    `thresholds` are on P(yes), by expert and previous label [N, 4], nan for none; `program_confidence` [N, 2] gives programs
+    theirs (None: no expert writes any). `data_hash` and `training_question_ids` name the replies it
     was trained on, `validation_question_ids` the questions that chose its confidence and its end rule (empty where
     an earlier version saved it: unknown); `results` is free JSON for whoever evaluates it; `versions` names the libraries used;
     `stopped` tells that somebody ended training early. `best_update` (from 1) is the update whose network this is, the best on
@@ -80,22 +82,36 @@ class TrainedRouter:
     """
 
     config: TrainConfig
-    experts: tuple[ExpertSpec, ...]
+    experts: Annotated[tuple[ExpertSpec, ...], Len(1, MOST_EXPERTS)]
+    prices: Prices
+    thresholds: Thresholds
+    curves: Annotated[tuple[CurvePoint, ...], Len(0, MOST_UPDATES + 1)]
+    data_hash: Word
+    training_question_ids: Ids
+    prompt_version: Word
+    versions: Annotated[dict[Word, Word], Len(0, 100)]
+    results: FreeJson
+    stopped: bool = False
+    validation_question_ids: Ids = ()
+    program_confidence: Confidences | None = None
+    best_update: Count | None = None
+    converged: bool | None = None
+
+    def facts(self) -> dict[str, Any]:  # Any: values of the fields
+        """Return the fields by name, without those of a subclass."""
+        return {field.name: getattr(self, field.name) for field in fields(RouterFacts)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedRouter(RouterFacts):
+    """What a training leaves behind; `der_core.routing.saved.router_file` saves all of it.
+
+    `left_out` says of a router that was read from a file what the file holds and this version does not take from it.
+    """
+
     state: StateEncoder
     network: PolicyNetwork
-    prices: Prices
-    thresholds: Floats
-    curves: tuple[CurvePoint, ...]
-    data_hash: str
-    training_question_ids: tuple[str, ...]
-    prompt_version: str
-    versions: dict[str, str]
-    results: dict[str, Any]  # Any: a JSON object
-    stopped: bool = False
-    validation_question_ids: tuple[str, ...] = ()
-    program_confidence: Floats | None = None
-    best_update: int | None = None
-    converged: bool | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def ending(self) -> str:
