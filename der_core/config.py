@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, replace
-from math import inf
 from typing import Any, Literal, get_args
 
 from der_core.errors import SettingsError
@@ -31,6 +30,7 @@ SPLIT_SEED = 7
 LARGEST_SEED = 2**32 - 1
 """Older generators of numpy take no more."""
 LARGEST_WEIGHT = 1e6
+LONGEST_WAIT_S = 7 * 86_400.0
 MOST_UPDATES = 20_000
 """Of one training: each is a point of the learning curves that a run keeps."""
 
@@ -150,10 +150,13 @@ class AskOptions:
         """Raise SettingsError unless every number is in range."""
         shortest = min(self.max_tokens_direct, self.max_tokens_reason, self.max_tokens_program)
         _require(shortest >= 1, "A reply needs at least one token.")
-        _require(self.threads is None or self.threads >= 1, "An embedded expert needs at least one thread.")
-        _require(0 < self.connect_timeout_s < inf and 0 < self.read_timeout_s < inf, "Timeouts must be above 0 seconds, and finite.")
-        _require(0 <= self.patience_s < inf, "Patience cannot be negative or endless.")
-        _require(self.retries >= 0 and 0 <= self.backoff_s < inf, "Retries and backoff cannot be negative.")
+        _require(self.threads is None or 1 <= self.threads <= 1024, "An embedded expert takes 1 to 1024 threads.")
+        _require(1 <= self.context_tokens <= 1 << 24, f"A context window has 1 to {1 << 24} tokens, not {self.context_tokens}.")
+        for what, seconds in (("connect timeout", self.connect_timeout_s), ("timeout", self.read_timeout_s)):
+            _require(0 < seconds <= LONGEST_WAIT_S, f"A {what} must be above 0 seconds and at most a week, not {seconds}.")
+        for what, seconds in (("patience", self.patience_s), ("backoff", self.backoff_s)):
+            _require(0 <= seconds <= LONGEST_WAIT_S, f"The {what} must be 0 to a week of seconds, not {seconds}.")
+        _require(0 <= self.retries <= 1000, f"There can be 0 to 1000 retries, not {self.retries}.")
 
 
 @dataclass(frozen=True)

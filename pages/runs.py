@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from der_core.errors import DerError
-from ui.runs.actions import draw_actions, draw_deleted, draw_undo
+from ui.runs.actions import draw_actions, draw_deleted, draw_undo, draw_unreadable
 from ui.runs.charts import MAX_RUNS
 from ui.runs.comparison import compare_runs
 from ui.runs.table import runs_frame
@@ -48,5 +48,6 @@ else:
     one = choose_run("run")
     if one is not None:
         draw_actions(one)
+draw_unreadable()
 draw_upload()
 draw_deleted()

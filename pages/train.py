@@ -18,7 +18,7 @@ from ui.shared.frame import frame
 from ui.shared.home import RecordingRef
 from ui.shared.loaders import load, recorded_experts, state_of
 from ui.shared.parts import notice, plain, stop_with
-from ui.shared.recording_choice import choose_part, choose_recording
+from ui.shared.recording_choice import choose_part, choose_recording, stop_unless_readable
 from ui.shared.settings import suggested_name, train_settings
 from ui.shared.work import start_training, this_tab, training_process
 from ui.train.live import is_training, show_training
@@ -114,6 +114,7 @@ def start(ref: RecordingRef, experts: Sequence[str], config: TrainConfig, name: 
 
 
 frame("Train", "Choose what a good route is worth, then watch the router learn it from the recorded replies. No expert is asked.")
+stop_unless_readable()
 settings, stage = st.columns([1, 2], gap="medium")
 with settings:
     ref = choose_recording("train_recording")

@@ -15,7 +15,7 @@ from typing import get_args
 
 from der_core import __version__
 from der_core.cli.terminal import complain, prepare_output
-from der_core.config import DEFAULT_ENCODER, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
+from der_core.config import DEFAULT_ENCODER, LARGEST_SEED, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
 DEFAULT_STORE = "der_home/recordings.sqlite"
@@ -79,6 +79,12 @@ def _hyphenate_one(argument: str) -> str:
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"a whole number from 0 up, not {text!r}")
+    return min(int(text[:20]), 1 << 53)  # more of anything than there is
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text[:12]) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {LARGEST_SEED}, not {text[:40]!r}")
     return int(text)
 
 
@@ -169,12 +175,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=7, help="seed of the sample, the split and the training")
+    parser.add_argument("--seed", type=_seed, default=7, help="seed of the sample, the split and the training")
 
 
 def _add_split_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--split-seed", type=int, default=SPLIT_SEED, help="seed of the split; the same for all routers that are to be compared"
+        "--split-seed", type=_seed, default=SPLIT_SEED, help="seed of the split; the same for all routers that are to be compared"
     )
 
 
@@ -191,12 +197,12 @@ def _add_pool(parser: argparse.ArgumentParser, default: str) -> None:
 def _add_sizes(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     parser.add_argument(
         "--train-samples",
-        type=int,
+        type=_count,
         default=default,
         metavar="N",
         help="questions for training, a fifth of which validate (none: half of all)",
     )
-    parser.add_argument("--eval-samples", type=int, default=default, metavar="N", help="held-out questions (none: all the others)")
+    parser.add_argument("--eval-samples", type=_count, default=default, metavar="N", help="held-out questions (none: all the others)")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
@@ -208,7 +214,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _add_sizes(parser, default=200)
     _add_pool(parser, "all")
     parser.add_argument(
-        "--probe-samples", type=int, default=40, metavar="N", help="training questions for the look at single experts before training"
+        "--probe-samples", type=_count, default=40, metavar="N", help="training questions for the look at single experts before training"
     )
     _add_results(parser)
     parser.add_argument("--save-router", default="", metavar="FILE", help="where to write the router (.zip)")
@@ -235,7 +241,7 @@ def _record(parser: argparse.ArgumentParser) -> None:
     _add_experts(parser)
     _add_questions(parser)
     _add_seed(parser)
-    parser.add_argument("--samples", type=int, default=None, metavar="N", help="record a seeded sample of N questions (default: all)")
+    parser.add_argument("--samples", type=_count, default=None, metavar="N", help="record a seeded sample of N questions (default: all)")
     parser.add_argument(
         "--calibrate",
         type=_count,
@@ -305,6 +311,9 @@ def _ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-passage", default=None, metavar="TEXT", help="a passage that the question is about")
     parser.add_argument(
         "--end", choices=[end for end in get_args(End) if end != "gold"], default=None, help="end rule (default: the router's own)"
+    )
+    parser.add_argument(
+        "--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the router; another than the default has to be named by you"
     )
     parser.add_argument("--store", default="", metavar="FILE", help="store whose cached state vectors may be used")
 

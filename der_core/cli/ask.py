@@ -18,6 +18,7 @@ from der_core.experts.locating import at_addresses, locate
 from der_core.experts.opening import check_experts, open_experts
 from der_core.experts.program import program_of, told_run
 from der_core.experts.protocol import Expert
+from der_core.files import check_output
 from der_core.recording.questions import read_questions
 from der_core.recording.store import Store
 from der_core.records import Question, Route, Step
@@ -34,10 +35,14 @@ HELP = "Type a yes/no question and press Enter. /passage TEXT sets a passage, /p
 def execute(arguments: argparse.Namespace) -> int:
     """Answer one question, all of a file, or as many as are typed."""
     questions = read_file(arguments)
-    trained = load_router(Path(arguments.load_router))
+    if arguments.save:
+        check_output(Path(arguments.save), "--save")
+    trained = load_router(Path(arguments.load_router), expected_encoder=arguments.encoder)
+    for line in trained.left_out:
+        complain(line)
     end = arguments.end or usable_end(trained)
     with ExitStack() as stack:
-        encoder: TextEncoder = SentenceEncoder(trained.state.encoder_id)
+        encoder: TextEncoder = SentenceEncoder(arguments.encoder)
         if arguments.store:
             encoder = CachedEncoder(encoder, stack.enter_context(Store.open(Path(arguments.store), create=False, read_only=True)))
         experts = stack.enter_context(open_experts(specs_for(trained, arguments), ask_options(arguments)))

@@ -31,6 +31,7 @@ from der_core.evaluation.runs import RunStore
 from der_core.evaluation.seeds import Seeds
 from der_core.evaluation.tables import format_table, markdown_table, text_table
 from der_core.experts.locating import without_addresses
+from der_core.files import check_output, check_output_folder, write_whole
 from der_core.recording.store import Store
 from der_core.recording.table import Table
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
@@ -40,7 +41,13 @@ from der_core.routing.saved.trained import TrainedRouter
 
 def execute(arguments: argparse.Namespace) -> int:
     """Compare each router in its own table; then sum up each setting over its seeds, and test the five claims on it."""
-    routers: list[tuple[str, TrainedRouter | None]] = [(name, load_router(Path(name))) for name in arguments.load_router] or [("", None)]
+    if arguments.save_report and not arguments.only_claims:
+        check_output(Path(arguments.save_report), "--save-report")
+    if arguments.save_runs:
+        check_output_folder(Path(arguments.save_runs), "--save-runs")
+    routers: list[tuple[str, TrainedRouter | None]] = [
+        (name, load_router(Path(name), expected_encoder=arguments.encoder)) for name in arguments.load_router
+    ] or [("", None)]
     with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         encoder = CachedEncoder(SentenceEncoder(arguments.encoder), store)
         pools = [pool_of(arguments, router) for _, router in routers]
@@ -154,8 +161,7 @@ def show_traces(document: Json) -> None:
 def write_report(document: Json, path: Path) -> str:
     """Write a report as JSON; return the line that says so, ReportError where it cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+        write_whole(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode())
     except OSError as error:
         raise ReportError(f"The report could not be written to {path} ({error.strerror}); name another file with --save-report.") from error
     return f"Wrote {path}"

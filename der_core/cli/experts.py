@@ -16,6 +16,7 @@ from der_core.experts.experts_file import ExpertSettings, write_experts_file
 from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts
 from der_core.experts.protocol import Backend, ListedModel
+from der_core.files import write_whole
 from der_core.recording.new_file import check_new
 
 _USUAL = ("paper",)
@@ -46,7 +47,7 @@ def _write(arguments: argparse.Namespace, place: Path) -> int:
     specs = _with_names_of_their_own(_found(arguments.host, ask_options(arguments)))
     if not specs:
         raise SettingsError("No server with a model that answers questions was found; start one, or name its address with --host.")
-    place.write_text(write_experts_file(specs), encoding="utf-8")
+    write_whole(place, write_experts_file(specs).encode())
     say(f"Wrote {place}: {len(specs)} experts ({', '.join(spec.name for spec in specs)}). Take out those that you do not want.")
     return 0
 

@@ -18,6 +18,7 @@ from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut
 from der_core.evaluation.statistics import wilson_interval
 from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts, open_experts
+from der_core.files import check_output
 from der_core.recording.questions import BUNDLED_SETS, Splits, is_question_file, unknown_to, without_passages
 from der_core.recording.store import Store
 from der_core.recording.table import Table
@@ -33,6 +34,7 @@ HUB_SPLITS = ("train", "validation")
 def execute(arguments: argparse.Namespace) -> int:
     """Record, look at single experts, train (or load), evaluate, report; return 1 when the recording stayed incomplete."""
     config = train_config(arguments)
+    check_outputs(arguments)
     say_json("configuration", {"options": vars(arguments), "settings": config.to_json()})
     require_ready(arguments)
     questions, splits = load_split(arguments)
@@ -53,6 +55,14 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.interactive:
             talk(arguments, router, encoder)
     return 0
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Raise SettingsError, before any work, where a router or a report could not be written."""
+    for option in ("save_router", "save_report"):
+        place = getattr(arguments, option)
+        if place and not (option == "save_router" and arguments.load_router):
+            check_output(Path(place), f"--{option.replace('_', '-')}")
 
 
 def require_ready(arguments: argparse.Namespace) -> None:
@@ -107,7 +117,10 @@ def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConf
     """Load the router named by the options, or train one."""
     if arguments.load_router:
         say(f"Using the router in {arguments.load_router}; training options have no effect.")
-        return load_router(Path(arguments.load_router), expected_experts=parts.training.experts, expected_encoder=config.encoder)
+        router = load_router(Path(arguments.load_router), expected_experts=parts.training.experts, expected_encoder=config.encoder)
+        for line in router.left_out:
+            complain(line)
+        return router
     router = train_with_progress(parts, config, encoder)
     if arguments.save_router:
         save_router(router, Path(arguments.save_router))

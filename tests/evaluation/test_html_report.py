@@ -87,10 +87,12 @@ def trained(baselines: dict[str, Any]) -> dict[str, Any]:
 
 
 def spoiled(value: Any, word: str) -> Any:
-    """The report with `word` added to every text in it and to every key that names something."""
+    """The report with `word` added to every text in it that could be another, and to every key that names something."""
     if isinstance(value, dict):
-        named = {"thresholds", "versions", "curves", "splits"}
-        return {key: _spoiled_keys(part, word) if key in named else spoiled(part, word) for key, part in value.items()}
+        named, fixed = {"thresholds", "versions", "curves", "splits"}, {"family"}
+        return {
+            key: _spoiled_keys(part, word) if key in named else part if key in fixed else spoiled(part, word) for key, part in value.items()
+        }
     if isinstance(value, list):
         return [spoiled(part, word) for part in value]
     return value + word if isinstance(value, str) else value

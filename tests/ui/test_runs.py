@@ -192,7 +192,8 @@ def test_a_run_whose_report_was_damaged_can_still_be_deleted(trained_home: Home)
     app = open_page(PAGE, runs_chosen=trained_home.run_id, run=trained_home.run_id)
     assert not app.exception
     assert table(app)["Name"].tolist() == ["first run"]
-    assert all("cannot be read" in error.value for error in app.error) and len(app.error) == 2
+    assert "it is not JSON" in table(app)["Cannot be shown"].tolist()[0]
+    assert all("cannot be shown" in error.value for error in app.error) and len(app.error) == 2
     app.button(key="runs_delete").click().run()
     assert not app.exception and trained_home.runs.list() == ()
 

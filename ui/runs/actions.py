@@ -11,12 +11,14 @@ import streamlit as st
 from der_core.errors import DerError
 from der_core.evaluation.html_report import html_report
 from der_core.evaluation.runs import Run
+from der_core.foreign import in_one_line
 from ui.runs.traces import traces_csv
 from ui.shared.home import run_store
-from ui.shared.loaders import run_report
+from ui.shared.loaders import run_report, unreadable_runs
 from ui.shared.parts import notice, plain, plain_sentence
 
 MAX_NAME = 60
+MOST_LISTED = 20
 _FAILED = "runs_failed"
 _UNDO = "runs_undo"
 
@@ -64,6 +66,20 @@ def draw_deleted() -> None:
                 st.markdown(f"{plain(run.name)} :small[:gray[{plain(run.id)}]]")
                 st.button("Bring back", key=f"runs_restore_{run.id}", on_click=_restore, args=(run.id,))
         st.button("Delete these for good", key="runs_purge", icon=":material/delete_forever:", on_click=run_store().purge)
+
+
+def draw_unreadable() -> None:
+    """List the folders that cannot be shown as runs, each with the reason and the way to be rid of it."""
+    unreadable = unreadable_runs()
+    if not unreadable:
+        return
+    with st.expander(f"Runs that cannot be shown ({len(unreadable)})", icon=":material/error:", expanded=True):
+        for number, found in enumerate(unreadable[:MOST_LISTED]):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{plain(found.id)} :small[:gray[{plain(in_one_line(found.reason))}]]")
+                st.button("Delete", key=f"runs_unreadable_{number}", on_click=_delete, args=(found.id,))
+        if len(unreadable) > MOST_LISTED:
+            st.caption(f"And {len(unreadable) - MOST_LISTED:,} more; they are listed when these are deleted.")
 
 
 def _draw_downloads(run: Run) -> None:

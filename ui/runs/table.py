@@ -10,11 +10,16 @@ import streamlit as st
 
 from der_core.errors import DerError
 from der_core.evaluation.report import Json
-from der_core.evaluation.runs import Run
+from der_core.evaluation.runs import Run, UnknownRun
+from der_core.foreign import in_one_line
 from ui.shared.home import run_store
 from ui.shared.loaders import run_report
 from ui.train.result import best_single_row, own_row
 
+UNSHOWN = "Cannot be shown"
+"""The column that says why a run has no figures."""
+MOST_RUNS = 500
+"""Rows with figures: each needs its report read once."""
 _NOT_CHOSEN = ("confidence",)
 """Fields that a training fills in by itself: no setting of anybody's."""
 
@@ -22,7 +27,9 @@ _NOT_CHOSEN = ("confidence",)
 def runs_frame(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the table of runs, one row each; a run whose report cannot be read has its name only."""
     root = str(run_store().root)
-    return pd.DataFrame([{"★": "★" if run.starred else "", "Name": run.name, **_summary(root, run.id)} for run in runs])
+    told = [_summary(root, run.id) for run in runs[:MOST_RUNS]]
+    told += [{"id": run.id, UNSHOWN: f"only the first {MOST_RUNS} have figures here"} for run in runs[MOST_RUNS:]]
+    return pd.DataFrame([{"★": "★" if run.starred else "", "Name": run.name, **summary} for run, summary in zip(runs, told, strict=True)])
 
 
 def flat_settings(report: Json) -> dict[str, object]:
@@ -39,8 +46,10 @@ def _summary(root: str, run_id: str) -> dict[str, Any]:  # Any: cells of several
     try:
         report = run_report(run_id)
         return {**_results(report), **_settings(report), "trained (UTC)": str(report["created_utc"])[:16].replace("T", " "), "id": run_id}
-    except (DerError, KeyError, TypeError):  # a file that was edited by hand: the run can still be deleted
+    except UnknownRun:  # deleted just now
         return {"id": run_id}
+    except DerError as error:  # the run can still be deleted
+        return {"id": run_id, UNSHOWN: in_one_line(str(error))}
 
 
 def _results(report: Json) -> dict[str, object]:

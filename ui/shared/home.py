@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from der_core.errors import SettingsError
+from der_core.errors import ReportError, SettingsError
 from der_core.evaluation.runs import RunStore
+from der_core.routing.encoding import ENCODER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_STORE = ROOT / "assets" / "demo.sqlite"
 DEMO_RUNS = ROOT / "assets" / "runs"
 HOME_VARIABLE = "DER_HOME"
 REMOTE_VARIABLE = "DER_ALLOW_REMOTE"
+_CLEANED: set[Path] = set()
+"""Folders of runs from which this process has removed what others left unfinished."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,21 @@ class RecordingRef:
 
 def home() -> Path:
     """Return the folder of this user's recordings and runs: $DER_HOME, else der_home where the server was started."""
-    return Path(os.environ.get(HOME_VARIABLE, "der_home")).resolve()
+    return Path(os.environ.get(HOME_VARIABLE) or "der_home").absolute()
 
 
 def check_home() -> None:
     """Raise SettingsError where the home of recordings and runs is no folder, or none that can be made and written to."""
     place = home()
-    existing = next(folder for folder in (place, *place.parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        why = "nothing can be written there" if existing.is_dir() else f"{existing} is a file"
+    try:
+        existing = next(folder for folder in (place, *place.parents) if folder.exists())
+        is_file = not existing.is_dir()
+        why = f"{existing} is a file" if is_file else "" if os.access(existing, os.W_OK | os.X_OK) else "nothing can be written there"
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        why = error.strerror or "it cannot be looked at"
+    if why:
         raise SettingsError(
-            f"The folder {place} cannot be used for recordings and runs: {why}; "
+            f"The folder {str(place)[:300]} cannot be used for recordings and runs: {why}; "
             f"set {HOME_VARIABLE} to a folder that can be written to and start the dashboard again."
         )
 
@@ -54,9 +62,22 @@ def store_file() -> Path:
 
 def run_store() -> RunStore:
     """Return the finished trainings of this home; those that came with the product were copied into it once."""
-    store = RunStore(home() / "runs")
-    store.adopt(DEMO_RUNS)
+    return _run_store(home() / "runs")
+
+
+def _run_store(root: Path) -> RunStore:
+    store = RunStore(root)
+    if root not in _CLEANED:
+        _CLEANED.add(root)
+        store.clean_up()
+    with suppress(ReportError):  # where nothing can be copied in, the runs that are there can still be seen
+        store.adopt(DEMO_RUNS)
     return store
+
+
+def own_encoder() -> str:
+    """Return the encoder that the person named beside the bundled one, $DER_ENCODER; "" for none."""
+    return os.environ.get(ENCODER_VARIABLE, "")
 
 
 def models_folder() -> Path:

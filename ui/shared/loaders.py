@@ -15,7 +15,7 @@ from der_core.config import DEFAULT_ENCODER, SPLIT_SEED, ExpertSpec, TrainConfig
 from der_core.errors import DerError, IncompleteRecording, StoreError
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate
 from der_core.evaluation.report import Json
-from der_core.evaluation.runs import Run
+from der_core.evaluation.runs import Run, UnreadableRun
 from der_core.recording.splits import Splits
 from der_core.recording.store import RecordingInfo, Store
 from der_core.recording.table import Table, load_table
@@ -24,7 +24,7 @@ from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncode
 from der_core.routing.saved.trained import TrainedRouter
 from der_core.routing.state import state_texts
 from ui.shared.encoding import NotEncoded, Unencoded
-from ui.shared.home import DEMO_STORE, RecordingRef, run_store, store_file
+from ui.shared.home import DEMO_STORE, RecordingRef, own_encoder, run_store, store_file
 
 Stamp = tuple[tuple[int, int], ...]
 """Size and time of change of a file and of its write-ahead log; part of a cache key."""
@@ -132,6 +132,11 @@ def runs() -> tuple[Run, ...]:
     return run_store().list()
 
 
+def unreadable_runs() -> tuple[UnreadableRun, ...]:
+    """Return the folders among the runs that cannot be shown, each with the reason."""
+    return run_store().unreadable()
+
+
 def run_report(run_id: str) -> Json:
     """Return the report of a run."""
     return _report(str(run_store().root), run_id)
@@ -232,7 +237,7 @@ def _kept_open(path: Path, shipped: bool) -> Store:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _sentence_encoder(name: str) -> SentenceEncoder:
-    return SentenceEncoder(name)
+    return SentenceEncoder(name, confirmed=name == own_encoder())
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

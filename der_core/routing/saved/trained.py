@@ -201,7 +201,7 @@ def check_encoder_matches(trained: TrainedRouter, encoder_id: str) -> None:
     """Raise RouterMismatch unless the router was trained with the encoder of that id."""
     if trained.state.encoder_id != encoder_id:
         raise RouterMismatch(
-            f"The router reads vectors of the encoder {trained.state.encoder_id!r}, not {encoder_id!r}. Use its encoder, or train again."
+            f"The router reads vectors of the encoder {trained.state.encoder_id!r}, not {encoder_id!r}. If you trust it, name it with --encoder; or train again."
         )
 
 
