@@ -143,7 +143,7 @@ def _naive_seconds(table: Table, encoder: TextEncoder, threads: int) -> float:
 def _naive_env(table: Table, config: TrainConfig, encoder: TextEncoder) -> VecEnv:
     prepared = prepare(table.subset([0]), config, encoder)
     experts = [InstantExpert(spec) for spec in table.experts]
-    source = LiveSource(table.questions, experts, prepared.prices, prepared.thresholds)
+    source = LiveSource(table.questions, experts, prepared.reading.prices, prepared.reading.thresholds)
     process = DecisionProcess(source, config.episode, config.reward)
     state = EncodingState(prepared.state, table.questions, encoder)
     rows = QuestionVectors(np.zeros((table.n_questions, 1, 1), dtype=np.float32))

@@ -15,6 +15,7 @@ Style = Literal["direct", "examples", "reason", "program"]
 Shaping = Literal["paper", "potential"]
 StateKind = Literal["text", "features"]
 End = Literal["gold", "stop_action", "confidence", "agreement", "never"]
+Algorithm = Literal["ppo", "planner"]
 CostMode = Literal["latency", "compute", "tokens", "params", "wall"]
 
 ASKED_ONCE: frozenset[Style] = frozenset({"program"})
@@ -273,6 +274,8 @@ class TrainConfig:
     reward: RewardConfig = field(default_factory=RewardConfig)
     episode: EpisodeConfig = field(default_factory=EpisodeConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    algorithm: Algorithm = "ppo"
+    """ppo learns by trial on the recording; planner estimates what experts will say and plans exactly. `ppo` and `state` do not concern it."""
     seed: int = 7
     encoder: str = DEFAULT_ENCODER
     fit_thresholds: bool = False
@@ -285,6 +288,14 @@ class TrainConfig:
         self.reward.check()
         self.episode.check()
         self.ppo.check()
+        _require(
+            self.algorithm in get_args(Algorithm),
+            f"Unknown algorithm {str(self.algorithm)[:40]!r}; choose from {', '.join(get_args(Algorithm))}.",
+        )
+        _require(
+            self.algorithm != "planner" or self.episode.end == "stop_action",
+            f"The planner plans itself when to stop, and cannot be trained with end {self.episode.end!r}. Choose end stop_action, or algorithm ppo.",
+        )
         check_seed(self.seed)
         _require(1 <= self.calibration_samples <= 10**6, "calibration_samples must lie between 1 and a million.")
         _require(

@@ -15,7 +15,7 @@ from typing import get_args
 
 from der_core import __version__
 from der_core.cli.terminal import complain, prepare_output
-from der_core.config import DEFAULT_ENCODER, LARGEST_SEED, PRESETS, SPLIT_SEED, CostMode, End, Shaping, StateKind
+from der_core.config import DEFAULT_ENCODER, LARGEST_SEED, PRESETS, SPLIT_SEED, Algorithm, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
 DEFAULT_STORE = "der_home/recordings.sqlite"
@@ -146,6 +146,12 @@ def _add_questions(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings of the router (default: those of the preset)")
     group.add_argument("--preset", choices=PRESETS, default="deployable", help="named settings to start from")
+    group.add_argument(
+        "--algorithm",
+        choices=get_args(Algorithm),
+        default="ppo",
+        help="ppo: learned by trial; planner: estimates of what experts will say, and a plan over the calls that are left, in a second",
+    )
     for name, kind, text in (
         ("alpha", float, "weight of cost"),
         ("beta", float, "weight of the gain in quality"),

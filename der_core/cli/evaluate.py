@@ -178,7 +178,7 @@ def spread(evaluations: Sequence[Evaluation]) -> str:
     several = len({pool for _, pool, _ in found}) > 1
     lines = []
     for (name, pool, config), comparisons in found.items():
-        title = f"{config.reward.shaping} shaping, {config.episode.state}: {name}"
+        title = f"{_named(config)}: {name}"
         lines.append(f"{title} of {', '.join(pool)}" if several else title)
         lines[-1] += ": " + _over_seeds(Seeds(tuple(comparisons)), name)
     return "\n".join(lines)
@@ -204,7 +204,11 @@ def _over_seeds(seeds: Seeds, name: str) -> str:
 def setting_name(evaluation: Evaluation) -> str:
     """Return in words what a learned router was trained for."""
     config = evaluation.router.config if evaluation.router else DEPLOYABLE
-    return f"{config.reward.shaping} shaping, {config.episode.state}, alpha {config.reward.alpha:g}"
+    return f"{_named(config)}, alpha {config.reward.alpha:g}"
+
+
+def _named(config: TrainConfig) -> str:
+    return "planner" if config.algorithm == "planner" else f"{config.reward.shaping} shaping, {config.episode.state}"
 
 
 def now_utc() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from der_core.config import PRESETS, AskOptions, ExpertSpec, Style, TrainConfig
+from der_core.errors import SettingsError
 from der_core.experts.locating import with_file
 from der_core.experts.pool import parse_experts
 from der_core.experts.weights import GgufFiles, installed_weights
@@ -24,6 +25,9 @@ _TRAIN = {"fit_thresholds": "fit_thresholds", "calib_lat_samples": "calibration_
 def train_config(arguments: argparse.Namespace) -> TrainConfig:
     """Return the preset's settings with every given option put in its place, checked."""
     preset = PRESETS[arguments.preset]
+    if arguments.algorithm == "planner":
+        _check_planner(arguments)
+        preset = replace(preset, algorithm="planner", episode=replace(preset.episode, end="stop_action", state="features"))
     config = replace(
         preset,
         reward=replace(preset.reward, **_given(arguments, _REWARD)),
@@ -35,6 +39,14 @@ def train_config(arguments: argparse.Namespace) -> TrainConfig:
     )
     config.check()
     return config
+
+
+def _check_planner(arguments: argparse.Namespace) -> None:
+    """Raise SettingsError where an option was given that a planner would take no notice of."""
+    given = [name for name in (*_PPO, "state") if getattr(arguments, name) is not None]
+    if given:
+        named = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise SettingsError(f"{named} says how PPO learns, which the planner does not. Leave it out, or choose --algorithm ppo.")
 
 
 def ask_options(arguments: argparse.Namespace) -> AskOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,11 @@ def load_pool(store: Store, recording: str, experts: Sequence[str] | None) -> Ta
 
 def train_with_progress(parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:
     """Train with a progress bar; Ctrl-C ends training early and keeps what was learned."""
+    if config.algorithm == "planner":
+        began = time.monotonic()
+        router = train(parts, config, encoder)
+        say(f"Planned in {time.monotonic() - began:.1f} s on {parts.training.n_questions} questions: {router.ending}.")
+        return router
     say(describe_preference(config.reward, config.episode, config.ppo.discount))
     bar = ProgressBar("training")
     with stop_on_interrupt() as stop:

@@ -13,25 +13,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from der_core.config import SPLIT_SEED, CostMode, End, RewardConfig, TrainConfig
+from der_core.config import SPLIT_SEED, CostMode, End, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.evaluation.comparison import Comparison, compare, fit_all_prices
 from der_core.evaluation.evidence import findings_of
 from der_core.evaluation.findings import Findings
+from der_core.evaluation.reliability import calibrated_sureness
 from der_core.evaluation.report import N_TRACES, Evaluated, Json, build_report
 from der_core.evaluation.rollout import rollout
 from der_core.experts.locating import without_addresses
 from der_core.recording.splits import Splits, passage_groups, split_counts, split_questions
 from der_core.recording.table import Table, check_has_gold
 from der_core.records import Question
-from der_core.routing.baselines import Part, Reference, build_baselines, fit_reference
+from der_core.routing.baselines import Reference, build_baselines, fit_reference
 from der_core.routing.confidence import fit_program_confidence, with_program_confidence
 from der_core.routing.cost import PriceChoice, Prices, can_price, choose_prices
-from der_core.routing.encoding import TextEncoder, Vectors
+from der_core.routing.encoding import TextEncoder
+from der_core.routing.planner import train_planner
 from der_core.routing.process import Floats
+from der_core.routing.reward import accuracy_per_cost
 from der_core.routing.router import Router
 from der_core.routing.saved.trained import AgentRouter, TrainedRouter, TrainingProgress, check_experts_match
-from der_core.routing.sources import TableSource
+from der_core.routing.sources import Part, TableSource
+from der_core.routing.state import query_vectors
 from der_core.routing.stopping import calibrate_confidence
 from der_core.routing.thresholds import fit_thresholds
 
@@ -129,13 +133,6 @@ def cut(table: Table, splits: Splits) -> Parts:
     return Parts(splits, training, validation, test, table.questions, not_counted)
 
 
-def baseline_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
-    """Return what the query-only baselines see of a question: question and passage vector, shape [Q, 2 D]."""
-    texts = encoder.encode([question.text for question in questions])
-    passages = encoder.encode([question.passage or "" for question in questions])
-    return np.concatenate([texts, passages], axis=1)
-
-
 def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Arena:
     """Fit every baseline under the thresholds and prices of `router` (None: of `config`), ready for the test questions."""
     priced = price_parts(parts, router, config)
@@ -144,7 +141,7 @@ def build_arena(parts: Parts, router: TrainedRouter | None, config: TrainConfig,
     thresholds = router.thresholds if router else _fitted_thresholds(parts.training, config, confidence)
     sources = [TableSource(table, priced.prices, thresholds, confidence) for table in tables]
     training, validation, test = (
-        Part(source, baseline_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
+        Part(source, query_vectors(table.questions, encoder)) for source, table in zip(sources, tables, strict=True)
     )
     rng = np.random.default_rng([config.seed, 1])
     with threadpool_limits(limits=1):  # small matrices: a second thread waits longer than it helps, above all on a busy machine
@@ -178,15 +175,6 @@ def settle_cost(parts: Parts, config: TrainConfig) -> Settled:
     """Return the settings in a cost mode that has figures for every reply: their own, or another one, which is said."""
     choice = price_parts(parts, None, config)
     return Settled(replace(config, episode=replace(config.episode, cost_mode=choice.prices.mode)), choice.note)
-
-
-def accuracy_per_cost(reward: RewardConfig) -> float:
-    """Return what one unit of cost is worth in accuracy under the reward.
-
-    A right final answer earns 1 + beta + 2 gamma more than a wrong one (shaping `potential`; at the first step of `paper`, 1 + 2 gamma).
-    """
-    gain = 1 + 2 * reward.gamma + (reward.beta if reward.shaping == "potential" else 0)
-    return reward.alpha / gain
 
 
 def agent_routers(router: TrainedRouter, questions: Sequence[Question], encoder: TextEncoder, name: str = AGENT) -> list[AgentRouter]:
@@ -235,21 +223,26 @@ def train(
 
     Where the cost mode of `config` lacks figures, another one is taken (see `settle_cost`). The validation questions choose which
     update is kept and when training ends early, calibrate its confidence threshold (unless it trained with that end, and so with
-    the threshold of `config`) and, for one trained with gold stop, choose the end rule for use.
+    the threshold of `config`), choose the end rule for use of one trained with gold stop, and calibrate what it says of the present
+    answer. A planner is there at once: it reports no progress, and `stop` finds nothing to stop.
     """
-    from der_core.routing.agent.training import train_router  # late: it imports torch
-
     config = settle_cost(parts, config).config
-    watch = on_progress or (lambda progress: None)
-    learned = train_router(parts.training, config, encoder, validation=parts.validation, on_progress=watch, stop=stop)
+    if config.algorithm == "planner":
+        learned = train_planner(parts.training, config, encoder, parts.validation)
+    else:
+        from der_core.routing.agent.training import train_router  # late: it imports torch
+
+        watch = on_progress or (lambda progress: None)
+        learned = train_router(parts.training, config, encoder, validation=parts.validation, on_progress=watch, stop=stop)
     router = replace(learned, validation_question_ids=tuple(question.id for question in parts.validation.questions))
-    if config.episode.end == "confidence":
-        return router
-    episode = replace(router.config.episode, confidence=calibrated_confidence(parts.validation, router))
-    calibrated = replace(router, config=replace(router.config, episode=episode))
-    if config.episode.end != "gold":
-        return calibrated
-    return replace(calibrated, results={END_RESULT: choose_end(calibrated, parts.validation, encoder)})
+    if config.episode.end != "confidence":
+        episode = replace(router.config.episode, confidence=calibrated_confidence(parts.validation, router))
+        router = replace(router, config=replace(router.config, episode=episode))
+    if config.episode.end == "gold":
+        router = replace(router, results={END_RESULT: choose_end(router, parts.validation, encoder)})
+    with threadpool_limits(limits=1):  # as for the baselines
+        sureness = calibrated_sureness(router, usable_end(router), parts.training, parts.validation, encoder)
+    return replace(router, sureness=sureness)
 
 
 def evaluate(parts: Parts, router: TrainedRouter | None, config: TrainConfig, encoder: TextEncoder) -> Evaluation:

@@ -111,3 +111,12 @@ def _possible_orders(episode: EpisodeConfig) -> list[str]:
         return ["W" * n + "R" for n in range(episode.t_max)] + ["W" * episode.t_max]
     lengths = [episode.t_max] if episode.end == "never" else range(1, episode.t_max + 1)
     return ["".join(order) for n in lengths for order in itertools.product("RW", repeat=n)]
+
+
+def accuracy_per_cost(reward: RewardConfig) -> float:
+    """Return what one unit of cost is worth in accuracy under the reward.
+
+    A right final answer earns 1 + beta + 2 gamma more than a wrong one (shaping `potential`; at the first step of `paper`, 1 + 2 gamma).
+    """
+    gain = 1 + 2 * reward.gamma + (reward.beta if reward.shaping == "potential" else 0)
+    return reward.alpha / gain

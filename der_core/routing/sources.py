@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,3 +56,15 @@ class TableSource:
             seconds=self.seconds.ravel()[at],
             quality=self.quality.ravel()[at],
         )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a split (training, validation, test): its replies, and a vector per question, shape [Q, D]."""
+
+    source: TableSource
+    vectors: NDArray[np.float32]
+
+    def with_gold(self) -> Part:
+        """Return what there is of questions whose gold answer is known."""
+        return Part(self.source.with_gold(), self.vectors[self.source.table.gold > 0])

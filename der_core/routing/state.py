@@ -28,6 +28,7 @@ from der_core.routing.encoding import TextEncoder
 from der_core.routing.process import Situation
 
 Vectors = NDArray[np.float32]
+Components = NDArray[np.float64]
 
 COMPONENTS = 8
 """Principal components kept of each text field.
@@ -36,6 +37,9 @@ A hundred or two training questions cannot fill 384 dimensions: on 150 BoolQ que
 kept more of their training accuracy on the questions left out than 32 did (docs/results.md).
 """
 FIELDS = ("question", "passage", "answer")
+QUERY_COMPONENTS = 32
+"""Principal components of question and passage together that the planner sees, at most; its estimates are penalised, and can have more."""
+QUERY_FIELD = "query"
 
 
 @dataclass(frozen=True)
@@ -168,12 +172,17 @@ class StateEncoder:
 
     def _encoded(self, encoder: TextEncoder, texts: Sequence[str]) -> Vectors:
         vectors = encoder.encode(texts)
-        if vectors.shape[1] != self.dimension:
-            raise RouterMismatch(
-                f"The router reads vectors of {self.dimension} numbers, those of the encoder {encoder.id[:80]!r} have {vectors.shape[1]}. "
-                "Use its encoder, or train again."
-            )
+        _check_dimension(vectors.shape[1], self.dimension, encoder)
         return vectors
+
+    @property
+    def n_query_components(self) -> int:
+        """How many numbers are known of a question beside its route: none for state `text`, which is one vector for all."""
+        return sum(self.projections[name].basis.shape[1] for name in FIELDS[:2] if name in self.projections)
+
+    def query_components(self, vectors: QuestionVectors) -> Components:
+        """Return what is known of each question beside its route, shape [Q, K]."""
+        return vectors.varying[:, Label.NONE, : self.n_query_components].astype(np.float64)
 
     def observe(self, vectors: QuestionVectors, now: Situation) -> Vectors:
         """Return the observations of B routes, shape [B, size]."""
@@ -197,6 +206,61 @@ class StateEncoder:
         out[:, start + n] = now.p_yes
         out[:, start + n + 1] = np.abs(now.p_yes - 0.5) + 0.5
         out[:, start + n + 2] = now.agreement
+
+
+@dataclass(frozen=True, eq=False)
+class QueryState:
+    """What the planner sees of a question: its vector and its passage's side by side, reduced to principal components.
+
+    What a route has heard beside it, the planner reads from the situation itself.
+    """
+
+    encoder_id: str
+    dimension: int
+    projection: Projection
+
+    @classmethod
+    def fit(cls, questions: Sequence[Question], encoder: TextEncoder) -> QueryState:
+        """Return the components of the training `questions`."""
+        vectors = query_vectors(questions, encoder)
+        return cls(encoder.id, vectors.shape[1] // 2, Projection.fit(vectors, QUERY_COMPONENTS))
+
+    @property
+    def n_query_components(self) -> int:
+        """How many numbers are known of a question."""
+        return int(self.projection.basis.shape[1])
+
+    @property
+    def projections(self) -> dict[str, Projection]:
+        """The projection by the name it is saved under."""
+        return {QUERY_FIELD: self.projection}
+
+    def question_vectors(self, questions: Sequence[Question], encoder: TextEncoder) -> QuestionVectors:
+        """Encode questions once; the same components whatever was answered before."""
+        vectors = query_vectors(questions, encoder)
+        _check_dimension(vectors.shape[1] // 2, self.dimension, encoder)
+        components = self.projection(vectors)
+        return QuestionVectors(np.broadcast_to(components[:, None], (len(components), N_LABELS, components.shape[1])))
+
+    def query_components(self, vectors: QuestionVectors) -> Components:
+        """Return what is known of each question, shape [Q, K]."""
+        return vectors.varying[:, Label.NONE].astype(np.float64)
+
+
+def _check_dimension(found: int, expected: int, encoder: TextEncoder) -> None:
+    """Raise RouterMismatch where the encoder's vectors are not of the length that the router reads."""
+    if found != expected:
+        raise RouterMismatch(
+            f"The router reads vectors of {expected} numbers, those of the encoder {encoder.id[:80]!r} have {found}. "
+            "Use its encoder, or train again."
+        )
+
+
+def query_vectors(questions: Sequence[Question], encoder: TextEncoder) -> Vectors:
+    """Return what the planner and the query-only baselines see of a question: question and passage vector, shape [Q, 2 D]."""
+    texts = encoder.encode([question.text for question in questions])
+    passages = encoder.encode([question.passage or "" for question in questions])
+    return np.concatenate([texts, passages], axis=1)
 
 
 def state_text(question: Question, previous: Label) -> str:

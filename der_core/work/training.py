@@ -48,7 +48,7 @@ def train_and_compare(
     """
     parts = cut(order.table, order.splits)
     router = train(parts, order.config, order.vectors, on_progress=on_progress, stop=stop)
-    if not router.curves:
+    if router.stopped and not router.curves:
         return None
     on_learned(router)
     return compare_and_report(parts, router, order.table, order.vectors, order.command, order.created_utc)

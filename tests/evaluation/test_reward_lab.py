@@ -17,8 +17,8 @@ from der_core.evaluation.reward_lab import BestRoutes, Liking, best_orders, best
 from der_core.evaluation.statistics import wilson_interval
 from der_core.records import Label
 from der_core.routing.baselines import build_baselines, fit_reference
-from der_core.routing.baselines.pickers import Part
 from der_core.routing.reward import order_returns
+from der_core.routing.sources import Part
 
 DISCOUNT = 0.95
 YES, NO = int(Label.YES), int(Label.NO)

@@ -27,9 +27,9 @@ from der_core.routing.baselines.pickers import (
     fit_logistic,
     fit_neighbours,
     guarded,
-    log_loss,
     neighbour_worth,
 )
+from der_core.routing.logistic import log_loss
 from der_core.routing.process import Situation, StopReason
 from der_core.routing.router import RouteRules
 from der_core.routing.sources import TableSource

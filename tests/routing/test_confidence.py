@@ -172,8 +172,8 @@ def test_a_threshold_on_the_confidence_moves_the_label_and_spares_failures() -> 
 def test_training_fits_it_before_the_thresholds() -> None:
     table = program_table(np.random.default_rng(11), 80)
     prepared = prepare(table, QUICK_DEPLOYABLE, ENCODER)
-    np.testing.assert_array_equal(prepared.program_confidence, fit_program_confidence(table))
-    known = with_program_confidence(table, prepared.program_confidence)
+    np.testing.assert_array_equal(prepared.reading.program_confidence, fit_program_confidence(table))
+    known = with_program_confidence(table, prepared.reading.program_confidence)
     source = prepared.process.source
     assert isinstance(source, TableSource)
     np.testing.assert_array_equal(source.table.p_yes, known.p_yes)

@@ -12,11 +12,14 @@ from test_baselines import BAD, EPISODE, NO, REWARD, YES, part
 from test_baselines import TestNeighbours as Neighbours
 
 from der_core.config import EpisodeConfig
+from der_core.errors import SettingsError
 from der_core.evaluation.rollout import rollout
-from der_core.routing.baselines.pickers import Part
-from der_core.routing.baselines.planner import Estimate, ExpertEstimates, Planner, _Plan, fit_planner
+from der_core.routing import planning
+from der_core.routing.baselines.planner import fit_planner
+from der_core.routing.estimates import Estimate
+from der_core.routing.planning import Planned, PlannerPolicy, check_can_plan, n_histories
 from der_core.routing.process import Situation
-from der_core.routing.router import RouteRules
+from der_core.routing.sources import Part
 
 ONE_COMPONENT = np.zeros((1, 1))
 
@@ -25,34 +28,68 @@ def always(probability: float, n_features: int) -> Estimate:
     return Estimate(np.zeros(1 + n_features), float(np.log(probability / (1 - probability))))
 
 
-def expert(invalid: float, right: float, cost: float) -> ExpertEstimates:
-    """Of two experts: says yes half of the time."""
-    return ExpertEstimates(always(invalid, 5), always(0.5, 5), always(right, 6), always(right, 8), np.full(4, cost))
+Expert = tuple[float, float, float]
 
 
-def planner_of(*experts: ExpertEstimates, t_max: int) -> Planner:
-    rules = RouteRules(EpisodeConfig(t_max=t_max, end="stop_action"))
-    return Planner(name="planner", family="planner", rules=rules, experts=experts, components=ONE_COMPONENT)
+def planned_of(*experts: Expert, t_max: int, **rules: object) -> Planned:
+    """Of two experts that say yes half of the time: P(invalid), P(right) of a valid reply, cost."""
+    estimates = (
+        tuple(always(invalid, 5) for invalid, _, _ in experts),
+        tuple(always(0.5, 5) for _ in experts),
+        tuple(always(right, 6) for _, right, _ in experts),
+        tuple(always(right, 8) for _, right, _ in experts),
+    )
+    policy = PlannerPolicy(*estimates, np.array([[cost] * 4 for _, _, cost in experts]))
+    return Planned(policy, ONE_COMPONENT, replace(EpisodeConfig(t_max=t_max, end="stop_action", no_repeat=False), **rules))
+
+
+START = Situation.start(np.array([0]), 2)
+CHEAP, DEAR = (0.4, 0.8, 0.02), (0.1, 0.9, 0.1)
 
 
 def test_worth_by_hand_cheap_and_failing_then_dear() -> None:
     """The cheap one fails 4 times in 10 and costs .02; the dear one is right 9 times in 10 at .1, and fails once in 10."""
-    planner = planner_of(expert(0.4, 0.8, 0.02), expert(0.1, 0.9, 0.1), t_max=2)
-    plan = _Plan(planner.experts, planner.questions)
-    worth = plan.asking((0, 0, 0, 0), (0, 0), 1)[:, 0] - plan.costs[:, 0]
+    planned = planned_of(CHEAP, DEAR, t_max=2)
+    worth = planned.worth(START)[0]
     dear_alone = 0.9 * 0.9 - 0.1
     cheap_alone = 0.6 * 0.8 - 0.02
     # After a valid reply stopping is worth .8; asking the dear one .71. After a failure the dear one is worth .71.
     assert worth[0] == pytest.approx(-0.02 + 0.6 * 0.8 + 0.4 * dear_alone)
     assert worth[1] == pytest.approx(-0.1 + 0.9 * 0.9 + 0.1 * max(dear_alone, cheap_alone))
-    assert planner.choose(Situation.start(np.array([0]), 2)).actions.tolist() == [1], ".781 against .744"
+    assert np.isneginf(worth[2]), "nobody stops before the first reply"
+    assert planned.choose(START).actions.tolist() == [1], ".781 against .744"
 
 
 def test_after_the_last_call_nothing_is_planned() -> None:
-    planner = planner_of(expert(0.4, 0.8, 0.02), expert(0.1, 0.9, 0.1), t_max=1)
-    assert planner.choose(Situation.start(np.array([0]), 2)).actions.tolist() == [1], (
-        "one call: the dear one is worth .71, the cheap one .46"
-    )
+    chosen = planned_of(CHEAP, DEAR, t_max=1).choose(START)
+    assert chosen.actions.tolist() == [1], "one call: the dear one is worth .71, the cheap one .46"
+
+
+def test_the_plan_keeps_to_no_repeat() -> None:
+    """Asking the cheap one again after a failure is worth .46; where that is forbidden, the dear one is worth .41 there."""
+    dearer = (0.1, 0.9, 0.4)
+    worth = {rule: planned_of(CHEAP, dearer, t_max=2, no_repeat=rule).worth(START)[0, 0] for rule in (False, True)}
+    assert worth[False] == pytest.approx(-0.02 + 0.6 * 0.8 + 0.4 * 0.46)
+    assert worth[True] == pytest.approx(-0.02 + 0.6 * 0.8 + 0.4 * 0.41)
+    failed = replace(START, step=START.step + 1, expert=START.expert + 1, label=START.label + np.int8(BAD))
+    failed.tried[:, 0], failed.votes[:, BAD] = True, 1
+    chosen = [planned_of(CHEAP, dearer, t_max=2, no_repeat=rule).choose(failed).actions[0] for rule in (False, True)]
+    assert chosen == [0, 1]
+
+
+def test_many_histories_are_refused_with_what_to_do() -> None:
+    assert n_histories(2, 2) == 1 + 3 * 2, "nothing heard, or one of three labels from one of two experts"
+    check_can_plan(4, 6)
+    with pytest.raises(SettingsError, match="--tmax"):
+        check_can_plan(16, 8)
+
+
+def test_a_plan_for_few_questions_at_a_time_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    training, validation, test = (part(random_source(np.random.default_rng(seed), 60, 3, skill=0.7), seed) for seed in range(3))
+    whole = rollout(fit_planner(training, validation, test.vectors, EPISODE, 0.02), test.source, REWARD)
+    monkeypatch.setattr(planning, "_AT_ONCE", 0)
+    apart = rollout(fit_planner(training, validation, test.vectors, EPISODE, 0.02), test.source, REWARD)
+    assert np.array_equal(whole.experts, apart.experts)
 
 
 def test_finds_who_is_good_at_what_and_stops() -> None:
@@ -91,7 +128,7 @@ def test_the_estimate_is_as_often_right_as_it_says() -> None:
     heard = replace(now, step=now.step + 1, label=label, expert=now.expert + 1, p_yes=other.source.p_yes[:, 0, 0])
     heard.tried[:, 0] = True
     heard.votes[rows, label] += 1
-    estimate = planner.p_right(heard)
+    estimate = planner.planned.p_right(heard)
     assert estimate.mean() == pytest.approx(other.source.quality[:, 0, 0].mean(), abs=0.06)
     assert (estimate[label == BAD] == 0).all()
 

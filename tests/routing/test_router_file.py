@@ -53,8 +53,8 @@ def with_manifest(change: Callable[[dict[str, object]], object], body: bytes = W
     return zipped({**members, MANIFEST: json.dumps(manifest).encode()})
 
 
-def with_arrays(change: Callable[[dict[str, np.ndarray]], object]) -> bytes:
-    members = members_of(WHOLE)
+def with_arrays(change: Callable[[dict[str, np.ndarray]], object], body: bytes = WHOLE) -> bytes:
+    members = members_of(body)
     arrays = {name: array.copy() for name, array in safetensors.load(members[TENSORS]).items()}
     change(arrays)
     return zipped({**members, TENSORS: safetensors.save(arrays)})
@@ -383,9 +383,10 @@ def test_a_router_of_an_earlier_version_does_not_tell_its_validation_questions()
 def test_a_router_of_an_earlier_version_sees_its_columns_as_they_are_and_has_one_threshold_an_expert() -> None:
     def age(data: dict[str, object]) -> None:
         data |= {"schema": "der-router-1", "thresholds": [0.3, None, 0.6]}
-        for name in ("scaled", "best_update", "converged"):
+        for name in ("scaled", "best_update", "converged", "is_sure"):
             data.pop(name)
         data["config"]["ppo"].pop("patience")
+        data["config"].pop("algorithm")
         for point in data["curves"]:
             for name in ("validation_reward", "validation_accuracy", "validation_cost"):
                 point.pop(name)
@@ -395,6 +396,17 @@ def test_a_router_of_an_earlier_version_sees_its_columns_as_they_are_and_has_one
     assert (older.best_update, older.converged) == (None, None) and np.isnan(older.curves[0].validation_reward)
     np.testing.assert_array_equal(older.thresholds, [[0.3] * 4, [np.nan] * 4, [0.6] * 4])
     assert agent_routes(older, TABLE) == agent_routes(replace(ROUTER, thresholds=np.array([0.3, np.nan, 0.6])), TABLE)
+
+
+def test_a_router_of_the_version_before_planners_is_an_agent_and_is_not_sure() -> None:
+    def age(data: dict[str, object]) -> None:
+        data["schema"] = "der-router-2"
+        data.pop("is_sure")
+        data["config"].pop("algorithm")
+
+    older = load_router(with_manifest(age))
+    assert older.config.algorithm == "ppo" and older.sureness is None
+    assert agent_routes(older, TABLE) == agent_routes(ROUTER, TABLE)
 
 
 def test_scaling_travels_with_the_router() -> None:

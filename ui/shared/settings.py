@@ -118,6 +118,12 @@ EPISODE: dict[str, Setting] = {
     ),
 }
 LEARNING: dict[str, Setting] = {
+    "algorithm": Options(
+        "Algorithm",
+        {"ppo": "PPO", "planner": "planner"},
+        "PPO learns by trial on the recording. planner estimates what each expert will say and whether that is right, and plans all calls "
+        "and the learned STOP; it is there in a second, and takes no notice of the state and the steps.",
+    ),
     "total_steps": Scale("PPO steps", 2_048, 65_536, 2_048, "Calls that the router learns from, all replayed from the recording."),
     "seed": Scale(
         "Seed",
@@ -165,7 +171,11 @@ def learning_settings(page: str, config: TrainConfig) -> TrainConfig:
     """Draw how long and from which seed the router learns, and return `config` with it."""
     drawn: dict[str, Any] = {name: _draw(page, name) for name in LEARNING}  # Any: fields of the config
     return replace(
-        config, ppo=replace(config.ppo, total_steps=drawn["total_steps"]), seed=drawn["seed"], fit_thresholds=drawn["fit_thresholds"]
+        config,
+        algorithm=drawn["algorithm"],
+        ppo=replace(config.ppo, total_steps=drawn["total_steps"]),
+        seed=drawn["seed"],
+        fit_thresholds=drawn["fit_thresholds"],
     )
 
 

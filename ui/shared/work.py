@@ -168,7 +168,7 @@ def _report_training(job: JobHandle, progress: TrainingProgress) -> None:
 
 
 def _report_learned(job: JobHandle, router: TrainedRouter) -> None:
-    if router.converged or router.curves[-1].steps >= router.config.ppo.total_steps:
+    if router.converged or not router.curves or router.curves[-1].steps >= router.config.ppo.total_steps:
         job.commit()  # a stop that came with the last step, or comes from now on, takes nothing away
     job.report(1.0, None, COMPARING)
 

@@ -25,18 +25,14 @@ from der_core.config import PPOConfig, TrainConfig
 from der_core.errors import SettingsError
 from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
-from der_core.records import N_LABELS
 from der_core.routing.agent.network import MaskedPolicy, extract_actor
 from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
-from der_core.routing.confidence import fit_program_confidence, with_program_confidence
-from der_core.routing.cost import Prices, fit_prices
 from der_core.routing.encoding import TextEncoder, Vectors
 from der_core.routing.policy import PolicyNetwork
-from der_core.routing.process import DecisionProcess, Floats
+from der_core.routing.process import DecisionProcess
+from der_core.routing.reading import Reading, check_can_learn
 from der_core.routing.saved.trained import CurvePoint, TrainedRouter, TrainingProgress
-from der_core.routing.sources import TableSource
 from der_core.routing.state import QuestionVectors, StateEncoder
-from der_core.routing.thresholds import fit_thresholds
 
 Clock = Callable[[], float]
 OnProgress = Callable[[TrainingProgress], None]
@@ -85,8 +81,8 @@ def train_router(
         experts=table.experts,
         state=prepared.state,
         network=watcher.best or watcher.network(),
-        prices=prepared.prices,
-        thresholds=prepared.thresholds,
+        prices=prepared.reading.prices,
+        thresholds=prepared.reading.thresholds,
         curves=tuple(watcher.points),
         data_hash=table.data_hash(),
         training_question_ids=tuple(question.id for question in table.questions),
@@ -94,7 +90,7 @@ def train_router(
         versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         results={},
         stopped=watcher.stopped,
-        program_confidence=prepared.program_confidence,
+        program_confidence=prepared.reading.program_confidence,
         best_update=watcher.best_update,
         converged=None if watcher.best_update is None else watcher.converged,
     )
@@ -107,15 +103,14 @@ class Prepared:
     process: DecisionProcess
     state: StateEncoder
     vectors: QuestionVectors
-    prices: Prices
-    thresholds: Floats
-    program_confidence: Floats | None
+    reading: Reading
 
     def judge(self, table: Table, config: TrainConfig, encoder: TextEncoder) -> _Judge:
         """Return what tries networks on the questions of `table`, read and priced as those of training."""
-        source = TableSource(table, self.prices, self.thresholds, self.program_confidence)
         return _Judge(
-            DecisionProcess(source, config.episode, config.reward), self.state, self.state.question_vectors(table.questions, encoder)
+            DecisionProcess(self.reading.source(table), config.episode, config.reward),
+            self.state,
+            self.state.question_vectors(table.questions, encoder),
         )
 
 
@@ -152,16 +147,13 @@ class _Judge:
 
 def prepare(table: Table, config: TrainConfig, encoder: TextEncoder) -> Prepared:
     """Fit the confidence of programs, thresholds, prices, projections and scaling on `table`, and encode its questions."""
-    confidence = fit_program_confidence(table)
-    table = with_program_confidence(table, confidence)
-    thresholds = fit_thresholds(table) if config.fit_thresholds else np.full((table.n_experts, N_LABELS), np.nan)
-    prices = fit_prices(table, config.episode.cost_mode, config.calibration_samples)
-    process = DecisionProcess(TableSource(table, prices, thresholds), config.episode, config.reward)
+    reading = Reading.fit(table, config)
+    process = DecisionProcess(reading.source(table), config.episode, config.reward)
     with threadpool_limits(limits=1, user_api="blas"):  # on a busy machine a threaded SVD waits for itself, a hundred times as long
         state = StateEncoder.fit(table.questions, config.episode, table.n_experts, encoder)
         vectors = state.question_vectors(table.questions, encoder)
         state = state.with_scaling(_seen_by_chance(process, state, vectors))
-    return Prepared(process, state, vectors, prices, thresholds, confidence)
+    return Prepared(process, state, vectors, reading)
 
 
 def _seen_by_chance(process: DecisionProcess, state: StateEncoder, vectors: QuestionVectors) -> Iterator[Vectors]:
@@ -198,13 +190,7 @@ def build_model(env: VecEnv, config: TrainConfig) -> PPO:
 
 
 def _check(table: Table, config: TrainConfig) -> None:
-    config.check()
-    if table.n_questions == 0:
-        raise SettingsError("There are no training questions. Record some, or make the training share larger.")
-    if np.any(table.gold == 0):
-        raise SettingsError(
-            f"{int(np.sum(table.gold == 0))} training questions have no gold answer, so there is nothing to learn from. Leave them out."
-        )
+    check_can_learn(table, config)
     if config.ppo.n_envs * config.ppo.n_steps < 2:
         raise SettingsError("PPO needs at least two transitions per rollout. Raise n_envs or n_steps.")
     try:

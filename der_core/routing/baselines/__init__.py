@@ -17,7 +17,6 @@ from der_core.routing.baselines.cascade import Cascade, fit_cascade
 from der_core.routing.baselines.oracles import exact_optimum, oracle_multi_step, oracle_one_step
 from der_core.routing.baselines.orders import best_static_order, majority_vote, refining, round_robin, single, single_name
 from der_core.routing.baselines.pickers import (
-    Part,
     PickOnce,
     first_call_right,
     fit_logistic,
@@ -26,8 +25,9 @@ from der_core.routing.baselines.pickers import (
     neighbours_router,
 )
 from der_core.routing.baselines.planner import fit_planner
+from der_core.routing.planning import can_plan
 from der_core.routing.router import RouteRules
-from der_core.routing.sources import TableSource
+from der_core.routing.sources import Part, TableSource
 
 __all__ = [
     "Baseline",
@@ -74,7 +74,8 @@ def build_baselines(
     """Return every baseline, ready to route the questions of `test`.
 
     `cost_weight` is the accuracy that one unit of cost is worth, for the baselines that are chosen by
-    accuracy less cost; 0 looks at accuracy alone. `rng` draws the routes that random routers show.
+    accuracy less cost; 0 looks at accuracy alone. `rng` draws the routes that random routers show. The planner is left out where its
+    plans would be too large (`check_can_plan`).
     """
     episode = config.episode
     names = [spec.name for spec in test.source.table.experts]
@@ -85,7 +86,7 @@ def build_baselines(
         fit_cascade(training.source, episode, cost_weight),
         neighbours_router(fit_neighbours(training, validation, cost_weight), test.vectors, episode),
         logistic_router(fit_logistic(training, validation, cost_weight), test.vectors, episode),
-        fit_planner(training, validation, test.vectors, episode, cost_weight),
+        *([fit_planner(training, validation, test.vectors, episode, cost_weight)] if can_plan(len(names), episode.t_max) else []),
         oracle_one_step(test.source, episode),
         oracle_multi_step(test.source, episode),
         exact_optimum(test.source, episode, config.reward, config.ppo.discount),

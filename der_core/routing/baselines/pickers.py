@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from der_core.config import EpisodeConfig
 from der_core.records import Label
 from der_core.routing.baselines.baseline import Baseline, plain_episode
+from der_core.routing.logistic import log_loss, logistic, minimise_log_loss
 from der_core.routing.process import Flags, Floats, Ints, Situation
 from der_core.routing.router import Choice, RouteRules
-from der_core.routing.sources import TableSource
+from der_core.routing.sources import Part, TableSource
 
 Vectors = NDArray[np.float32]
 
@@ -25,18 +26,6 @@ L2_WEIGHTS = (100.0, 10.0, 1.0, 1e-1, 1e-2, 1e-3)
 """From the strongest, which is fitted fastest and starts the next one, to the weakest."""
 RISES = 2
 """So many rises of the validation loss in a row end the search: with a weaker penalty the fit only gets worse from there."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a split (training, validation, test): its replies, and a vector per question, shape [Q, D]."""
-
-    source: TableSource
-    vectors: Vectors
-
-    def with_gold(self) -> Part:
-        """Return what there is of questions whose gold answer is known."""
-        return Part(self.source.with_gold(), self.vectors[self.source.table.gold > 0])
 
 
 class Picker(Protocol):
@@ -162,7 +151,7 @@ class Logistic:
 
     def pick(self, vectors: Vectors) -> Ints:
         """Return one expert per vector, shape [B]."""
-        return np.asarray(np.argmax(1.0 / (1.0 + np.exp(-self.logits(vectors))) - self.charge, axis=1))
+        return np.asarray(np.argmax(logistic(self.logits(vectors)) - self.charge, axis=1))
 
 
 def fit_logistic(training: Part, validation: Part, cost_weight: float) -> Logistic:
@@ -189,11 +178,6 @@ def _has_risen(losses: list[float]) -> bool:
     return len(latest) > RISES and all(later > earlier for earlier, later in itertools.pairwise(latest))
 
 
-def log_loss(logits: Floats, right: Flags) -> float:
-    """Return the mean of -log P(what happened), in nats."""
-    return float(np.mean(np.logaddexp(0.0, np.where(right, -logits, logits))))
-
-
 class _LogisticFit:
     """Fits all experts in one go, each time from the last solution."""
 
@@ -210,26 +194,6 @@ class _LogisticFit:
         self.theta = minimise_log_loss(self.inputs, self.right, l2, self.theta)
         weights = self.theta[:-1] / self.scale[:, None]
         return Logistic(weights, self.theta[-1] - self.mean @ weights, self.charge, l2)
-
-
-def minimise_log_loss(inputs: Floats, happened: Flags, l2: float, start: Floats, max_steps: int = 15_000) -> Floats:
-    """Return the weights [D, R] of least log-loss + l2 / 2 * |weights|^2 (biases free) for R regressions at once, by L-BFGS from `start`.
-
-    `inputs` [n, D] end with a column of ones for the bias, `happened` is [n, R].
-    """
-    from scipy.optimize import minimize  # late: it takes a while to import
-
-    n_fitted = happened.shape[1]
-
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        theta = flat.reshape(start.shape)
-        free = np.vstack([theta[:-1], np.zeros((1, n_fitted))])
-        logits = inputs @ theta
-        gradient = inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - happened) / len(inputs) + l2 * free
-        return log_loss(logits, happened) * n_fitted + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
-
-    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": max_steps})
-    return np.asarray(found.x.reshape(start.shape))
 
 
 def _unit(vectors: Vectors) -> Vectors:

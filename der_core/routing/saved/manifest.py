@@ -23,6 +23,7 @@ from der_core.experts.backends import backend_of, without_machine
 from der_core.recording.table import by_previous_label
 from der_core.records import N_LABELS
 from der_core.routing.saved.trained import RouterFacts, TrainedRouter
+from der_core.routing.state import StateEncoder
 
 SCHEMA = "der-router-3"
 """Changed whenever something that is fitted is added, or older versions could not read what is written."""
@@ -37,7 +38,7 @@ class Manifest(RouterFacts):
     """The facts of a router and the form of its arrays.
 
     `dimension` is that of the encoder's vectors, `components` are the widths of the projections by text field; `scaled`: whether
-    observations are scaled.
+    observations are scaled, `is_sure` whether sureness is among the arrays.
     """
 
     __pydantic_config__ = CLOSED
@@ -46,6 +47,7 @@ class Manifest(RouterFacts):
     dimension: _Width
     components: Annotated[dict[Word, _Width], Len(0, 16)]
     scaled: bool
+    is_sure: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def write_manifest(router: TrainedRouter) -> bytes:
         "encoder": state.encoder_id,
         "dimension": state.dimension,
         "components": {name: projection.basis.shape[1] for name, projection in state.projections.items()},
-        "scaled": state.scaling is not None,
+        "scaled": isinstance(state, StateEncoder) and state.scaling is not None,
+        "is_sure": router.sureness is not None,
     }
     return json.dumps(as_json({**facts, **form}), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
@@ -111,9 +114,9 @@ def _since_1(data: Json) -> Json:
 
 
 def _since_2(data: Json) -> Json:
-    """The second may not tell its validation questions, knows no programs, and charges the whole prompt where it does not say."""
+    """The second may not tell its validation questions, knows no programs, charges the whole prompt where it does not say, and is not sure."""
     charged = {"charged": [], **data["prices"]}
-    return {"validation_question_ids": [], "program_confidence": None, **data, "prices": charged}
+    return {"is_sure": False, "validation_question_ids": [], "program_confidence": None, **data, "prices": charged}
 
 
 _EARLIER: dict[str, Callable[[Json], Json]] = {"der-router-1": _since_1, "der-router-2": _since_2}

@@ -23,15 +23,18 @@ from safetensors import numpy as safetensors
 from der_core.config import ExpertSpec
 from der_core.errors import RouterFileError
 from der_core.files import read_bounded, write_whole
+from der_core.routing.planning import PlannerPolicy, planner_shapes
 from der_core.routing.policy import PolicyNetwork, weight_shapes
 from der_core.routing.saved.manifest import Manifest, read_manifest, write_manifest
 from der_core.routing.saved.trained import TrainedRouter, check_encoder_matches, check_experts_match
-from der_core.routing.state import COMPONENTS, FIELDS, Projection, Scaling, StateEncoder
+from der_core.routing.state import COMPONENTS, FIELDS, QUERY_COMPONENTS, QUERY_FIELD, Projection, QueryState, Scaling, StateEncoder
+from der_core.routing.sureness import Sureness, sureness_shape
 
 TENSORS, MANIFEST = "policy.safetensors", "manifest.json"
 MAX_BYTES = {TENSORS: 64 * 2**20, MANIFEST: 16 * 2**20}
 """Largest size of each member once unpacked, and together of the file; a router has well under one megabyte."""
 
+SURENESS = "sureness"
 _SCALING = {"scaling.mean": "mean", "scaling.spread": "spread"}
 Arrays = dict[str, NDArray[np.float32]]
 _MAX_FILE = sum(MAX_BYTES.values())
@@ -117,8 +120,10 @@ def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _arrays(router: TrainedRouter) -> Arrays:
     projections = router.state.projections.items()
     parts = {f"projection.{name}.{part}": getattr(projection, part) for name, projection in projections for part in ("mean", "basis")}
-    if router.state.scaling is not None:
+    if isinstance(router.state, StateEncoder) and router.state.scaling is not None:
         parts |= {name: getattr(router.state.scaling, part) for name, part in _SCALING.items()}
+    if router.sureness is not None:
+        parts[SURENESS] = router.sureness.weights
     return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in (*router.network.weights.items(), *parts.items())}
 
 
@@ -130,17 +135,49 @@ def _read_arrays(body: bytes) -> dict[str, NDArray[Any]]:  # Any: kinds are chec
 
 
 def _build(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> TrainedRouter:  # Any: see _read_arrays
-    episode, n_experts = manifest.config.episode, len(manifest.experts)
-    fitted = _take(arrays, _projection_shapes(manifest))
+    shapes = _projection_shapes(manifest)
+    fitted = _take(arrays, shapes)
     projections = {name: Projection(fitted[f"projection.{name}.mean"], fitted[f"projection.{name}.basis"]) for name in manifest.components}
-    state = StateEncoder(episode, n_experts, manifest.encoder, manifest.dimension, projections)
-    if manifest.scaled:
-        fitted |= _take(arrays, dict.fromkeys(_SCALING, (state.size,)))
-        state.scaling = _read_scaling(fitted)
-    weights = _take(arrays, weight_shapes(state.size, manifest.config.ppo.hidden, n_experts + int(episode.has_stop_action)))
-    if len(arrays) != len(fitted) + len(weights):
+    state: StateEncoder | QueryState
+    network: PolicyNetwork | PlannerPolicy
+    if manifest.config.algorithm == "planner":
+        state, network, own = _build_planner(manifest, arrays, projections)
+    else:
+        state, network, own = _build_agent(manifest, arrays, projections)
+    fitted |= own
+    if manifest.is_sure:
+        fitted |= _take(arrays, {SURENESS: sureness_shape(state.n_query_components, len(manifest.experts))})
+    if len(arrays) != len(fitted):
         raise RouterFileError(f"{TENSORS} holds arrays that no router with these settings has. Export the router again.")
-    return TrainedRouter(state=state, network=PolicyNetwork(weights, masks_stop=episode.has_stop_action), **manifest.facts())
+    sureness = Sureness.of_weights(fitted[SURENESS]) if manifest.is_sure else None
+    return TrainedRouter(state=state, network=network, sureness=sureness, **manifest.facts())
+
+
+def _build_agent(
+    manifest: Manifest,
+    arrays: dict[str, NDArray[Any]],
+    projections: dict[str, Projection],  # Any: see _read_arrays
+) -> tuple[StateEncoder, PolicyNetwork, Arrays]:
+    """What an agent sees and what it chooses by, with the arrays that they were read from."""
+    episode, n_experts = manifest.config.episode, len(manifest.experts)
+    state = StateEncoder(episode, n_experts, manifest.encoder, manifest.dimension, projections)
+    own: Arrays = {}
+    if manifest.scaled:
+        own = _take(arrays, dict.fromkeys(_SCALING, (state.size,)))
+        state.scaling = _read_scaling(own)
+    weights = _take(arrays, weight_shapes(state.size, manifest.config.ppo.hidden, n_experts + int(episode.has_stop_action)))
+    return state, PolicyNetwork(weights, masks_stop=episode.has_stop_action), own | weights
+
+
+def _build_planner(
+    manifest: Manifest,
+    arrays: dict[str, NDArray[Any]],
+    projections: dict[str, Projection],  # Any: see _read_arrays
+) -> tuple[QueryState, PlannerPolicy, Arrays]:
+    """What a planner sees and what it plans by, with the arrays that they were read from."""
+    state = QueryState(manifest.encoder, manifest.dimension, projections[QUERY_FIELD])
+    weights = _take(arrays, planner_shapes(state.n_query_components, len(manifest.experts)))
+    return state, PlannerPolicy.of_weights(weights), weights
 
 
 def _read_scaling(fitted: Arrays) -> Scaling:
@@ -151,11 +188,13 @@ def _read_scaling(fitted: Arrays) -> Scaling:
 
 
 def _projection_shapes(manifest: Manifest) -> dict[str, tuple[int, ...]]:
-    fields = FIELDS if manifest.config.episode.state == "features" else ()
-    if set(manifest.components) != set(fields) or any(k > COMPONENTS for k in manifest.components.values()):
+    planned = manifest.config.algorithm == "planner"
+    fields: tuple[str, ...] = (QUERY_FIELD,) if planned else FIELDS if manifest.config.episode.state == "features" else ()
+    most, width = (QUERY_COMPONENTS, 2 * manifest.dimension) if planned else (COMPONENTS, manifest.dimension)
+    if set(manifest.components) != set(fields) or any(k > most for k in manifest.components.values()) or (planned and manifest.scaled):
         raise RouterFileError("The router's text fields do not fit its kind of state. Export the router again.")
-    means: dict[str, tuple[int, ...]] = {f"projection.{name}.mean": (manifest.dimension,) for name in fields}
-    return means | {f"projection.{name}.basis": (manifest.dimension, manifest.components[name]) for name in fields}
+    means: dict[str, tuple[int, ...]] = {f"projection.{name}.mean": (width,) for name in fields}
+    return means | {f"projection.{name}.basis": (width, manifest.components[name]) for name in fields}
 
 
 def _take(arrays: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> Arrays:  # Any: see _read_arrays

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import nan
 from typing import Annotated, Any
@@ -12,18 +12,20 @@ from annotated_types import Len
 from numpy.typing import NDArray
 
 from der_core.bounds import MOST_EXPERTS, Confidences, Count, Figure, FreeJson, Ids, Share, Thresholds, Word
-from der_core.config import MOST_UPDATES, End, ExpertSpec, TrainConfig
+from der_core.config import MOST_UPDATES, End, EpisodeConfig, ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.experts.protocol import Expert
 from der_core.recording.table import Table
 from der_core.records import Question
 from der_core.routing.cost import Prices
 from der_core.routing.live import LiveSource
+from der_core.routing.planning import Planned, PlannerPolicy
 from der_core.routing.policy import PolicyNetwork
 from der_core.routing.process import Floats, Situation
 from der_core.routing.router import Choice, RouteRules
 from der_core.routing.sources import TableSource
-from der_core.routing.state import QuestionVectors, StateEncoder
+from der_core.routing.state import QueryState, QuestionVectors, StateEncoder
+from der_core.routing.sureness import Sureness
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,21 @@ class RouterFacts:
 class TrainedRouter(RouterFacts):
     """What a training leaves behind; `der_core.routing.saved.router_file` saves all of it.
 
+    `network` chooses from what `state` sees: the actor that PPO trained with a StateEncoder, a planner's estimates with a QueryState.
+    `sureness` says how likely the present answer of its routes is right; None where an earlier version saved it.
     `left_out` says of a router that was read from a file what the file holds and this version does not take from it.
     """
 
-    state: StateEncoder
-    network: PolicyNetwork
+    state: StateEncoder | QueryState
+    network: PolicyNetwork | PlannerPolicy
+    sureness: Sureness | None = None
     left_out: tuple[str, ...] = ()
 
     @property
     def ending(self) -> str:
         """Why training ended and which update was kept, in words."""
+        if isinstance(self.network, PlannerPolicy):
+            return "estimates fitted on training questions, calibrated on validation questions"
         if self.stopped:
             why = "stopped by hand"
         elif self.converged:
@@ -137,7 +144,7 @@ class TrainedRouter(RouterFacts):
 
 
 class AgentRouter:
-    """The trained agent as a router: the likeliest action, the lowest of equally likely ones.
+    """The trained router at work: the likeliest action of an agent, the lowest of equally likely ones, or what a planner's plan says.
 
     `end` runs it under another end rule than it was trained with, for instance one that needs no gold
     answer. Raises SettingsError where the rule is `stop_action` and the agent never learned to stop.
@@ -154,6 +161,7 @@ class AgentRouter:
         self._vectors = vectors
         self.name = name or _readable_name(trained, episode.end)
         self.rules = RouteRules(episode)
+        self._decide = _decider(trained, vectors, episode)
 
     def ending(self, end: End) -> AgentRouter:
         """Return the same agent under another end rule."""
@@ -165,11 +173,24 @@ class AgentRouter:
         return self.rules.episode.end == "gold"
 
     def choose(self, now: Situation) -> Choice:
-        """Return the likeliest action of each route, and the probabilities of all actions."""
-        probabilities = self._trained.network.probabilities(self._trained.state.observe(self._vectors, now))
-        if self._trained.network.masks_stop and not self.rules.episode.has_stop_action:
+        """Return the best action of each route, and an agent's probabilities of all actions."""
+        return self._decide(now)
+
+
+def _decider(trained: TrainedRouter, vectors: QuestionVectors, episode: EpisodeConfig) -> Callable[[Situation], Choice]:
+    """What chooses for the questions of `vectors` under the rules of `episode`."""
+    network, state = trained.network, trained.state
+    if isinstance(network, PlannerPolicy):
+        return Planned(network, state.query_components(vectors), episode).choose
+    assert isinstance(state, StateEncoder)
+
+    def choose(now: Situation) -> Choice:
+        probabilities = network.probabilities(state.observe(vectors, now))
+        if network.masks_stop and not episode.has_stop_action:
             probabilities = _without_stop(probabilities)
         return Choice(np.argmax(probabilities, axis=1), probabilities)
+
+    return choose
 
 
 def check_experts_match(trained: TrainedRouter, specs: Sequence[ExpertSpec]) -> None:
