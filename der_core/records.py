@@ -105,7 +105,8 @@ class Step:
 
     `label` is what the reply counts as: its own word, or what the expert's threshold on P(yes) makes of it.
     `seconds` are standardised (see `der_core.routing.cost`). `probabilities` are the router's, one per action (experts in order, STOP last where there is one);
-    empty for routers that have none. `quality` is nan where the gold answer is unknown.
+    empty for routers that have none. `quality` is nan where the gold answer is unknown. `p_right` is how likely the router takes
+    `label` to be right (0 for an invalid reply); None for routers that do not say.
     """
 
     expert: str
@@ -118,6 +119,7 @@ class Step:
     quality: float
     probabilities: tuple[float, ...] = ()
     repeated: bool = False
+    p_right: float | None = None
 
 
 @dataclass(frozen=True)

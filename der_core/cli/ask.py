@@ -21,7 +21,7 @@ from der_core.experts.protocol import Expert
 from der_core.files import check_output
 from der_core.recording.questions import read_questions
 from der_core.recording.store import Store
-from der_core.records import Question, Route, Step
+from der_core.records import Label, Question, Route, Step
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.live import Decision
 from der_core.routing.saved.router_file import load_router
@@ -158,13 +158,15 @@ def show_event(event: Decision | Step | Route, actions: Sequence[str]) -> None:
     if isinstance(event, Decision):
         thoughts = ", ".join(f"{name} {p:.2f}" for name, p in zip(actions, event.probabilities, strict=False))
         choice = "STOP" if event.expert is None else event.expert + (" (instead of asking the same expert again)" if event.repeated else "")
-        say(f"\nstep {event.step + 1}: the router chooses {choice}   [{thoughts}]")
+        say(f"\nstep {event.step + 1}: the router chooses {choice}" + (f"   [{thoughts}]" if thoughts else ""))
         if event.prompt:
             say("\n".join(f"    | {line}" for line in event.prompt.splitlines()))
     elif isinstance(event, Step):
         say(_told_step(event))
     else:
-        say(f"\nanswer: {event.answer.word} after {len(event.steps)} calls, cost {figure(event.cost)}, because {event.stop_reason}")
+        p_right = event.steps[-1].p_right if event.steps and event.answer is not Label.INVALID else None
+        sure = "" if p_right is None else f" ({100 * p_right:.0f} % sure)"
+        say(f"\nanswer: {event.answer.word}{sure} after {len(event.steps)} calls, cost {figure(event.cost)}, because {event.stop_reason}")
 
 
 def _told_step(step: Step) -> str:

@@ -7,7 +7,7 @@ the reply when it comes. No gold answer is needed, and none is looked at unless 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,7 +118,9 @@ def route_events(question: Question, router: Router, source: LiveSource, reward:
         outcome = process.advance(now, choice.actions)
         now = outcome.situation
         if expert is not None and source.last_reply is not None:
-            steps.append(_step(expert.spec.name, shown, prompt, source.last_reply, outcome, thoughts))
+            sure = router.p_right(now)
+            step = _step(expert.spec.name, shown, prompt, source.last_reply, outcome, thoughts)
+            steps.append(step if sure is None else replace(step, p_right=float(sure[0])))
             yield steps[-1]
         if outcome.ended[0]:
             yield Route(question, tuple(steps), StopReason(int(outcome.reason[0])).words)

@@ -52,3 +52,7 @@ class Router(Protocol):
     def choose(self, now: Situation) -> Choice:
         """Choose an action for each of B routes in progress."""
         ...
+
+    def p_right(self, now: Situation) -> Floats | None:
+        """Return how likely the last reply of each of B routes is right, nan before the first; None where the router does not say."""
+        ...

@@ -105,6 +105,29 @@ def test_a_saved_router_is_used_instead_of_training(server: OllamaServer, place:
     assert json.loads((place / "report.json").read_text(encoding="utf-8"))["results"] == first
 
 
+def test_a_planner_is_trained_compared_and_asked(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = run_options(server, "--algorithm", "planner", "--save_router", "planner.zip")
+    at = options.index("--ppo_steps")
+    assert main([*options[:at], *options[at + 2 :]]) == 0
+    assert "Planned in " in capsys.readouterr().out
+    assert load_router(place / "planner.zip").config.algorithm == "planner"
+    report = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    validate_report(report)
+    assert report["settings"]["algorithm"] == "planner"
+    assert main(["ask", "--load_router", "planner.zip", "--host", server.url, "--question", "is statement 4 true"]) == 0
+    assert " % sure) after" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [(["--ppo-steps", "64"], "--ppo-steps"), (["--state", "text"], "--state"), (["--end", "gold"], "stop_action")]
+)
+def test_a_planner_refuses_what_it_would_take_no_notice_of(
+    option: list[str], told: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--algorithm", "planner", *option]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_missing_model_ends_with_the_line_that_pulls_it(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server.models.remove("strong:3b")
     assert main(run_options(server)) == 2

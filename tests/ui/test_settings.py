@@ -59,7 +59,7 @@ def test_every_widget_reaches_the_settings(app: AppTest) -> None:
     sliders = {"alpha": 0.2, "beta": 3.0, "gamma": 0.5, "p0": 0.7, "t_max": 5, "total_steps": 4_096}
     for name, value in sliders.items():
         app.slider(key=f"page_{name}").set_value(value)
-    chosen = {"shaping": "paper", "end": "agreement", "state": "text", "cost_mode": "tokens"}
+    chosen = {"shaping": "paper", "end": "agreement", "state": "text", "cost_mode": "tokens", "algorithm": "planner"}
     for name, value in chosen.items():
         app.selectbox(key=f"page_{name}").set_value(value)
     for name in ("no_repeat", "fit_thresholds"):

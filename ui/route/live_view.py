@@ -38,7 +38,7 @@ from ui.route.readiness import draw_readiness, listed
 from ui.route.recorded import recorded_reply
 from ui.route.stage import draw_stage
 from ui.route.stage_data import pane_of, stage_data
-from ui.route.view import FOLD, Places, Scene, draw_question, draw_route
+from ui.route.view import FOLD, PLANS, Places, Scene, draw_question, draw_route
 from ui.shared.address_choice import choose_segment, text_from_address, text_to_address
 from ui.shared.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.shared.loaders import run_report, run_router
@@ -199,6 +199,7 @@ def _draw_asked(job: JobSnapshot, asked: Asked) -> None:
         borders=router.thresholds,
         state=router.config.episode.state,
         recorded=frozenset((expert, shown) for expert, shown, _ in resumed.detour.said) if resumed else frozenset(),
+        why_plain=PLANS,
     )
     with st.container():
         _draw_state(job, scene)

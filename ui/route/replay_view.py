@@ -17,7 +17,7 @@ from ui.route.live import usual_costs
 from ui.route.recorded import Replay, Stage, Told, recorded_first_replies, replay, set_stage
 from ui.route.stage import draw_stage
 from ui.route.stage_data import Pane, pane_of, stage_data
-from ui.route.view import FOLD, Places, Scene, draw_question, draw_route
+from ui.route.view import FOLD, PLANS, Places, Scene, draw_question, draw_route
 from ui.shared.address_choice import choose_by_id
 from ui.shared.loaders import runs
 from ui.shared.parts import empty_state, plain
@@ -163,7 +163,7 @@ def _scene(stage: Stage, run: Run, name: str, shown: Replay, question: Question)
         borders=stage.router.thresholds,
         state=stage.router.config.episode.state,
         answer=shown.answer,
-        why_plain=f"A {row.family} router: it goes by a rule, without probabilities.{detail}",
+        why_plain=PLANS if row.family == "learned" else f"A {row.family} router: it goes by a rule, without probabilities.{detail}",
     )
 
 

@@ -30,6 +30,8 @@ Kind = Literal["live", "replay"]
 
 FOLD = "In words, step by step"
 
+SURE_HELP = "How likely this answer is right, by what was heard so far: fitted on training questions, calibrated on validation questions."
+PLANS = "It plans all calls that are left, and takes the action of greatest estimated worth; it has no probabilities."
 _CARD_WIDTH = 120
 _LOADING_TOLD_S = 0.005
 _Colour = Literal["blue", "orange", "gray", "violet"]
@@ -206,6 +208,8 @@ def _draw_reply(scene: Scene, step: Step) -> None:
         _draw_verdict(scene.question.gold, step.label)
         if scene.is_recorded(step):
             st.badge("recorded reply", icon=":material/history:", color="gray")
+        if step.p_right is not None and step.label is not Label.INVALID:
+            st.badge(told_sure(step.p_right), color="blue", help=SURE_HELP)
     style = scene.style(step)
     p_yes = told_p_yes(step.reply, style) + _border(scene, step)
     if step.reply.p_yes is None:
@@ -219,6 +223,11 @@ def _draw_reply(scene: Scene, step: Step) -> None:
     loading = f", after {duration(load_s)} of loading the model" if load_s >= _LOADING_TOLD_S else ""
     passed = f"{duration(step.reply.wall_s - load_s)} passed{loading}"
     st.caption(f"{tokens}; {passed}{' when it was recorded' if scene.kind == 'replay' else ''}.")
+
+
+def told_sure(p_right: float) -> str:
+    """Return how sure the router is of an answer, in words."""
+    return f"{100 * p_right:.0f} % sure"
 
 
 def _border(scene: Scene, step: Step) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from der_core.config import EpisodeConfig
-from der_core.routing.process import Ints, Situation
+from der_core.routing.process import Floats, Ints, Situation
 from der_core.routing.router import Choice, RouteRules
 
 Family = Literal[
@@ -47,6 +47,10 @@ class Baseline(ABC):
     @abstractmethod
     def choose(self, now: Situation) -> Choice:
         """Choose an action for each of B routes in progress."""
+
+    def p_right(self, now: Situation) -> Floats | None:
+        """Return None: only trained routers say how sure they are."""
+        return None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

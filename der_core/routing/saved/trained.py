@@ -176,6 +176,12 @@ class AgentRouter:
         """Return the best action of each route, and an agent's probabilities of all actions."""
         return self._decide(now)
 
+    def p_right(self, now: Situation) -> Floats | None:
+        """Return how likely the last reply of each route is right; None for a router that an earlier version saved."""
+        if self._trained.sureness is None:
+            return None
+        return self._trained.sureness(self._trained.state.query_components(self._vectors)[now.rows], now)
+
 
 def _decider(trained: TrainedRouter, vectors: QuestionVectors, episode: EpisodeConfig) -> Callable[[Situation], Choice]:
     """What chooses for the questions of `vectors` under the rules of `episode`."""
