@@ -59,14 +59,19 @@ def test_every_widget_reaches_the_settings(app: AppTest) -> None:
     sliders = {"alpha": 0.2, "beta": 3.0, "gamma": 0.5, "p0": 0.7, "t_max": 5, "total_steps": 4_096}
     for name, value in sliders.items():
         app.slider(key=f"page_{name}").set_value(value)
-    chosen = {"shaping": "paper", "end": "agreement", "state": "text", "cost_mode": "tokens", "algorithm": "planner"}
+    chosen = {"shaping": "paper", "end": "agreement", "state": "text", "cost_mode": "tokens"}
     for name, value in chosen.items():
         app.selectbox(key=f"page_{name}").set_value(value)
     for name in ("no_repeat", "fit_thresholds"):
         app.toggle(key=f"page_{name}").set_value(False)
     app.number_input(key="page_seed").set_value(11).run()
-    assert settings_of(read(app)) == {**sliders, **chosen, "no_repeat": False, "fit_thresholds": False, "seed": 11}
-    replace(read(app), algorithm="ppo").check()  # a planner has no end but its own
+    assert settings_of(read(app)) == {**sliders, **chosen, "algorithm": "ppo", "no_repeat": False, "fit_thresholds": False, "seed": 11}
+    read(app).check()
+
+
+def test_the_planner_can_be_chosen(app: AppTest) -> None:
+    app.selectbox(key="page_algorithm").set_value("planner").run()
+    assert read(app) == replace(DEPLOYABLE, algorithm="planner")
 
 
 def test_the_page_offers_every_setting_and_every_value_of_it() -> None:
