@@ -397,7 +397,7 @@ def test_ask_is_an_interactive_prompt(
     shown = capsys.readouterr().out
     assert "step 1: the router chooses" in shown
     assert "Text 4 says so." in shown
-    assert "answer: yes after" in shown
+    assert "answer: yes (" in shown and " % sure) after" in shown
     assert "gold" not in shown
 
 
