@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from der_core.evaluation import metrics
+from der_core.evaluation.calibration import N_BINS, ReliabilityBin, calibration_error, reliability_bins
 from der_core.evaluation.statistics import Difference, Interval, mcnemar_exact, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import Label
@@ -23,9 +24,6 @@ from der_core.routing.thresholds import fit_thresholds
 
 Codes = NDArray[np.int8]
 Floats = NDArray[np.float64]
-
-N_BINS = 10
-"""Bins of P(yes), equally wide, in a reliability diagram."""
 
 
 @dataclass(frozen=True)
@@ -162,18 +160,6 @@ def _changed(table: Table, expert: int, shown: Label) -> float:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """Replies of alike P(yes): their mean P(yes), and how often yes was right, with Wilson's interval."""
-
-    low: float
-    high: float
-    n: int
-    mean_p_yes: float
-    share_yes: float
-    interval: Interval
-
-
-@dataclass(frozen=True)
 class Reliability:
     """How far P(yes) of one expert means what it says; `bins` without replies are left out.
 
@@ -186,28 +172,18 @@ class Reliability:
     @property
     def calibration_error(self) -> float:
         """The expected calibration error, in [0, 1]; nan without replies."""
-        n = sum(part.n for part in self.bins)
-        return sum(part.n * abs(part.mean_p_yes - part.share_yes) for part in self.bins) / n if n else math.nan
+        return calibration_error(self.bins)
 
 
 def reliability(table: Table, n_bins: int = N_BINS) -> tuple[Reliability, ...]:
     """Return for every expert, in order, how often yes was right among replies of alike P(yes)."""
-    edges = np.linspace(0.0, 1.0, n_bins + 1)
-    return tuple(Reliability(spec.name, _bins(table, expert, edges)) for expert, spec in enumerate(table.experts))
+    return tuple(Reliability(spec.name, _bins(table, expert, n_bins)) for expert, spec in enumerate(table.experts))
 
 
-def _bins(table: Table, expert: int, edges: Floats) -> tuple[ReliabilityBin, ...]:
+def _bins(table: Table, expert: int, n_bins: int) -> tuple[ReliabilityBin, ...]:
     p_yes = table.p_yes[:, expert, Label.NONE].astype(np.float64)
     known = np.isfinite(p_yes) & (table.gold > 0)
-    p, is_yes = p_yes[known], table.gold[known] == Label.YES
-    # The last bin holds P(yes) = 1 as well.
-    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    return tuple(_bin(p[place == b], is_yes[place == b], edges[b], edges[b + 1]) for b in np.unique(place))
-
-
-def _bin(p: Floats, is_yes: NDArray[np.bool_], low: float, high: float) -> ReliabilityBin:
-    interval = wilson_interval(int(is_yes.sum()), len(p))
-    return ReliabilityBin(float(low), float(high), len(p), metrics.mean(p), metrics.mean(is_yes), interval)
+    return reliability_bins(p_yes[known], table.gold[known] == Label.YES, n_bins)
 
 
 @dataclass(frozen=True)

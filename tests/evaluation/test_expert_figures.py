@@ -120,8 +120,8 @@ def test_reliability_bins_hold_mean_probability_and_share_of_yes() -> None:
     table = table_of([[YES]] * 4, p_yes=[[0.81], [0.89], [0.05], [1.0]], gold=[YES, NO, NO, YES])
     bins = reliability(table)[0].bins
     assert [(part.low, part.n) for part in bins] == [(0.0, 1), (pytest.approx(0.8), 2), (pytest.approx(0.9), 1)]
-    assert bins[1].mean_p_yes == pytest.approx(0.85)
-    assert bins[1].share_yes == 0.5
+    assert bins[1].mean_p == pytest.approx(0.85)
+    assert bins[1].share == 0.5
     assert bins[1].interval == wilson_interval(1, 2)
 
 
@@ -131,7 +131,7 @@ def test_every_reply_with_a_probability_is_in_exactly_one_bin() -> None:
     p[0, 0], p[1, 0], p[2, 1] = 0.0, 1.0, np.nan
     both = reliability(table_of([[YES, NO]] * 50, p_yes=p))
     assert [sum(part.n for part in row.bins) for row in both] == [50, 49]
-    assert all(part.low <= part.mean_p_yes <= part.high for row in both for part in row.bins)
+    assert all(part.low <= part.mean_p <= part.high for row in both for part in row.bins)
 
 
 def test_calibration_error_weighs_bins_by_their_replies() -> None:
