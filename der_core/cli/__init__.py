@@ -26,6 +26,7 @@ COMMANDS = {
     "record": "ask every expert every question once, after every previous label",
     "train": "train a router on a recording",
     "evaluate": "compare routers with every baseline on held-out questions",
+    "advice": "what being shown another expert's answer does to each expert of a recording",
     "ask": "route typed questions with a trained router and live experts",
     "prompts": "show every prompt in full",
     "store": "list, verify or export recordings",
@@ -299,6 +300,14 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _advice(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    _add_pool(parser, "all")
+    parser.add_argument("--by-kind", action="store_true", help="also by kind of question")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the resamples behind the intervals")
+
+
 def _ask(parser: argparse.ArgumentParser) -> None:
     _add_experts(parser, default=())
     parser.add_argument("--load-router", required=True, metavar="FILE", help="the trained router")
@@ -354,6 +363,7 @@ _OPTIONS = {
     "record": _record,
     "train": _train,
     "evaluate": _evaluate,
+    "advice": _advice,
     "ask": _ask,
     "prompts": _prompts,
     "store": _store,

@@ -22,11 +22,12 @@ from der_core.evaluation.expert_figures import (
     threshold_effects,
 )
 from der_core.evaluation.metrics import majority_accuracy, yes_rate
+from der_core.evaluation.transfer import TransferEffect, transfer_effects
 from der_core.recording.outlook import Unusable, unusable_replies
 from der_core.recording.store import LOAD_S, Store
 from der_core.routing.cost import choose_prices
 from ui.experts import charts
-from ui.experts.kinds import draw_kinds
+from ui.experts.kinds import draw_kinds, draw_transfers
 from ui.shared.home import RecordingRef
 from ui.shared.loaders import State, load, load_parts, recording_info, state_of
 from ui.shared.parts import DASH, duration, number, percent, plain_sentence, points, table_behind, type_size, with_interval
@@ -53,6 +54,7 @@ class ExpertFacts:
     majority: float
     figures: tuple[ExpertFigures, ...]
     kinds: tuple[KindFigures, ...]
+    transfers: tuple[TransferEffect, ...]
     programs: tuple[str, ...]
     digests: Mapping[str, str]
     load_s: Mapping[str, float]
@@ -97,6 +99,7 @@ def draw_facts(facts: ExpertFacts) -> None:
     st.caption(questions_told(facts))
     st.dataframe(summary_frame(facts), hide_index=True, width="stretch", column_config=_COLUMNS, alt=charts.accuracy_alt(facts.figures))
     draw_kinds(facts.kinds, facts.programs)
+    draw_transfers(facts.transfers)
     text_size = type_size(charts.TEXT_SIZE)
     _draw(charts.accuracy_chart(facts.figures, facts.majority, text_size), charts.accuracy_alt(facts.figures), "experts_accuracy")
     table_behind(charts.figures_frame(facts.figures), "experts_accuracy")
@@ -235,6 +238,7 @@ def _facts(path: Path, name: str, shipped: bool, state: State) -> ExpertFacts:
         majority=majority_accuracy(known),
         figures=expert_figures(table),
         kinds=kind_figures(table),
+        transfers=transfer_effects(table, np.random.default_rng(BOOTSTRAP_SEED)) if len(known) else (),
         programs=tuple(spec.name for spec in table.experts if spec.style == "program"),
         digests={spec.name: spec.digest for spec in table.experts},
         load_s={},  # of the recording's meta, which is no part of this cache's key

@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from der_core.evaluation.expert_figures import KindFigures
-from der_core.evaluation.statistics import Interval
+from der_core.evaluation.statistics import Difference, Interval
+from der_core.evaluation.transfer import ALL_KINDS, TransferEffect
 from der_core.experts.program import failure_of
 from der_core.recording.store import Store
 from ui.shared.home import RecordingRef
@@ -32,6 +33,46 @@ def draw_kinds(figures: Sequence[KindFigures], programs: Sequence[str]) -> None:
         st.markdown("**Programs by kind**: how often they run and print yes or no, and how often they are right where they do")
         st.dataframe(runs_frame(writers), hide_index=True, width="stretch", alt="How often programs run, by kind of question")
     table_behind(all_frame(figures), "experts_kinds", "All figures by kind")
+
+
+def draw_transfers(effects: Sequence[TransferEffect]) -> None:
+    """Draw what being shown another expert's answer does, over all kinds, with the table by kind behind it; nothing for one expert alone."""
+    if not effects:
+        return
+    st.markdown(
+        "**Shown another expert's answer**: how often each is right alone, after another's answer to the same question, and after a random "
+        "yes or no. What the answer itself is worth is shown less random"
+    )
+    overall = [effect for effect in effects if effect.kind == ALL_KINDS]
+    st.dataframe(
+        transfers_frame(overall).drop(columns="Kind"), hide_index=True, width="stretch", alt="What being shown another answer does"
+    )
+    table_behind(transfers_frame(effects), "experts_transfers", "By kind of question")
+
+
+def transfers_frame(effects: Sequence[TransferEffect]) -> pd.DataFrame:
+    """Return a row a kind and expert: right alone, shown and after a random answer, and both differences with intervals."""
+    rows = [
+        {
+            "Kind": effect.kind,
+            "Expert": effect.expert,
+            "Questions": effect.n,
+            "Alone": percent(effect.alone),
+            "Shown": percent(effect.shown),
+            "Random": percent(effect.random),
+            "Shown less alone": _points(effect.gain),
+            "Shown less random": _points(effect.information),
+        }
+        for effect in effects
+    ]
+    return pd.DataFrame(rows)
+
+
+def _points(difference: Difference) -> str:
+    if difference.value != difference.value:
+        return DASH
+    value, interval = difference.in_percent("+")
+    return f"{value} ({interval})"
 
 
 def draw_failures(ref: RecordingRef) -> None:
