@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 2 for an error said in one line, 130 for an interrupt."""
     prepare_output()
     arguments = build_parser().parse_args(_hyphenate(argv))
-    logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
+    talks = arguments.verbose or getattr(arguments, "sb3_verbose", 0)
+    logging.basicConfig(level=logging.INFO if talks else logging.WARNING, format="%(message)s")
     command = importlib.import_module(f"der_core.cli.{arguments.command}")
     try:
         return int(command.execute(arguments))
@@ -87,6 +88,14 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or int(text[:12]) > LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"a whole number from 0 to {LARGEST_SEED}, not {text[:40]!r}")
     return int(text)
+
+
+_ALSO_CALLED = "(latency_tokens, seconds by tokens, is compute)"
+
+
+def _cost_mode(text: str) -> str:
+    """A cost mode by its name, or by the one that this program's predecessor had for it."""
+    return "compute" if text.replace("-", "_") == "latency_tokens" else text
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
@@ -167,7 +176,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         ("confidence", float, "confidence at which end=confidence stops"),
     ):
         group.add_argument(f"--{name}", type=kind, default=None, help=text)
-    group.add_argument("--cost-mode", choices=get_args(CostMode), default=None, help="what a call costs")
+    group.add_argument("--cost-mode", type=_cost_mode, choices=get_args(CostMode), default=None, help=f"what a call costs {_ALSO_CALLED}")
+    group.add_argument(
+        "--normalize-cost",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="divide seconds by each expert's own median, as --cost-mode latency does; --no-normalize-cost: by one number for all, as compute does",
+    )
     group.add_argument("--shaping", choices=get_args(Shaping), default=None, help="form of the reward")
     group.add_argument("--state", choices=get_args(StateKind), default=None, help="what the router sees")
     group.add_argument("--end", choices=get_args(End), default=None, help="when a route ends while training")
@@ -177,6 +192,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fit-thresholds", action=argparse.BooleanOptionalAction, default=None, help="fit each expert's threshold on P(yes)"
     )
+    group.add_argument("--sb3-verbose", type=_count, default=0, metavar="N", help="from 1 on, say what each update of PPO came to")
     group.add_argument("--ppo-device", choices=("cpu", "cuda", "auto"), default=None, help="where PPO trains")
     group.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder, by name or folder")
 
@@ -285,7 +301,11 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--load-router", nargs="+", default=[], metavar="FILE", help="saved routers to compare (none: baselines only)")
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="sentence encoder of the routers")
     parser.add_argument(
-        "--cost-mode", choices=get_args(CostMode), default=None, help="what a call costs (none: as the router was trained, else compute)"
+        "--cost-mode",
+        type=_cost_mode,
+        choices=get_args(CostMode),
+        default=None,
+        help=f"what a call costs {_ALSO_CALLED} (none: as the router was trained, else compute)",
     )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument(

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from der_core.config import PRESETS, AskOptions, ExpertSpec, Style, TrainConfig
+from der_core.config import PRESETS, AskOptions, CostMode, ExpertSpec, Style, TrainConfig
 from der_core.errors import SettingsError
 from der_core.experts.locating import with_file
 from der_core.experts.pool import parse_experts
 from der_core.experts.weights import GgufFiles, installed_weights
 
 _REWARD = {"alpha": "alpha", "beta": "beta", "gamma": "gamma", "p0": "p0", "shaping": "shaping", "repeat_penalty": "repeat_penalty"}
-_EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "cost_mode": "cost_mode", "no_repeat": "no_repeat", "confidence": "confidence"}
+_EPISODE = {"tmax": "t_max", "end": "end", "state": "state", "no_repeat": "no_repeat", "confidence": "confidence"}
 _PPO = {"ppo_steps": "total_steps", "ppo_rollout": "n_steps", "ppo_patience": "patience", "ppo_device": "device"}
 _AROUND_A_PATH = re.compile(rf"(--[\w-]+=|(?:[^=:/\\]+=)?gguf:)?(.*?)((?:@(?:{'|'.join(get_args(Style))}))?(?:\+held)?)", re.DOTALL)
 _TRAIN = {"fit_thresholds": "fit_thresholds", "calib_lat_samples": "calibration_samples"}
@@ -28,10 +28,12 @@ def train_config(arguments: argparse.Namespace) -> TrainConfig:
     if arguments.algorithm == "planner":
         _check_planner(arguments)
         preset = replace(preset, algorithm="planner", episode=replace(preset.episode, end="stop_action", state="features"))
+    mode = _seconds_mode(arguments.cost_mode, normalize=arguments.normalize_cost)
+    episode = _given(arguments, _EPISODE) | ({} if mode is None else {"cost_mode": mode})
     config = replace(
         preset,
         reward=replace(preset.reward, **_given(arguments, _REWARD)),
-        episode=replace(preset.episode, **_given(arguments, _EPISODE)),
+        episode=replace(preset.episode, **episode),
         ppo=replace(preset.ppo, **_given(arguments, _PPO)),
         seed=arguments.seed,
         encoder=arguments.encoder,
@@ -39,6 +41,17 @@ def train_config(arguments: argparse.Namespace) -> TrainConfig:
     )
     config.check()
     return config
+
+
+def _seconds_mode(mode: CostMode | None, *, normalize: bool | None) -> CostMode | None:
+    """Return the cost mode that the options name: `normalize` divides seconds by each expert's own median, or else by one number for all."""
+    if normalize is None:
+        return mode
+    if mode not in (None, "latency", "compute"):
+        raise SettingsError(
+            f"--{'' if normalize else 'no-'}normalize-cost says what seconds are divided by, and cost mode {mode} counts none. Leave one of them out."
+        )
+    return "latency" if normalize else "compute"
 
 
 def _check_planner(arguments: argparse.Namespace) -> None:

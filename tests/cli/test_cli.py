@@ -14,9 +14,10 @@ import pytest
 from datasets import Dataset
 from ollama_server import Chat, OllamaServer
 
-from der_core.cli import COMMANDS, main
-from der_core.cli.settings import command_words
+from der_core.cli import COMMANDS, _hyphenate, build_parser, main
+from der_core.cli.settings import command_words, train_config
 from der_core.cli.terminal import ProgressBar, duration
+from der_core.errors import SettingsError
 from der_core.evaluation.report import validate_report
 from der_core.evaluation.runs import RunStore
 from der_core.recording.store import FlipRate, Store
@@ -126,6 +127,31 @@ def test_a_planner_refuses_what_it_would_take_no_notice_of(
 ) -> None:
     assert main(["train", "--algorithm", "planner", *option]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [
+        (["--cost_mode", "latency_tokens"], "compute"),
+        (["--cost-mode", "latency-tokens"], "compute"),
+        (["--cost_mode", "latency_tokens", "--normalize_cost"], "latency"),
+        (["--normalize-cost"], "latency"),
+        (["--no_normalize_cost"], "compute"),
+        (["--no-normalize-cost", "--cost-mode", "latency"], "compute"),
+        (["--sb3_verbose", "1"], "compute"),
+        (["--sb3-verbose", "0", "--cost-mode", "tokens"], "tokens"),
+    ],
+)
+def test_options_of_the_predecessor_are_understood(words: list[str], mode: str) -> None:
+    for command in ("train", "run"):
+        arguments = build_parser().parse_args(_hyphenate([command, *words]))
+        assert train_config(arguments).episode.cost_mode == mode
+
+
+def test_seconds_cannot_be_divided_where_none_are_counted() -> None:
+    arguments = build_parser().parse_args(["train", "--cost-mode", "tokens", "--no-normalize-cost"])
+    with pytest.raises(SettingsError, match="--no-normalize-cost"):
+        train_config(arguments)
 
 
 def test_a_missing_model_ends_with_the_line_that_pulls_it(server: OllamaServer, place: Path, capsys: pytest.CaptureFixture[str]) -> None:

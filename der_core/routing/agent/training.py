@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import random
 import threading
@@ -33,6 +34,8 @@ from der_core.routing.process import DecisionProcess
 from der_core.routing.reading import Reading, check_can_learn
 from der_core.routing.saved.trained import CurvePoint, TrainedRouter, TrainingProgress
 from der_core.routing.state import QuestionVectors, StateEncoder
+
+logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 OnProgress = Callable[[TrainingProgress], None]
@@ -271,6 +274,11 @@ class _Watcher(BaseCallback):
         point = _curve_point(self._rollout, self.num_timesteps, seconds, self.logger, judged)
         self._rollout = None
         self.points.append(point)
+        logger.info(
+            "update %d: %d steps, reward %+.3f, right %.1f %%, entropy %.3f, value loss %.4f, KL %.4f, validation reward %+.3f",
+            *(len(self.points), point.steps, point.mean_reward, 100 * point.accuracy, point.entropy, point.value_loss, point.approx_kl),
+            point.validation_reward,
+        )
         remaining = self._total_steps - point.steps
         self._on_progress(TrainingProgress(point.steps, self._total_steps, seconds, seconds / point.steps * remaining, point))
 
