@@ -8,12 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 from der_core.config import CostMode
 from ui.compare.questions import draw_questions
 from ui.compare.subject import Subject, choose_subject, frontier_of, open_routes
+from ui.compare.sureness import SURENESS, draw_sureness
 from ui.compare.views import ADVICE, QUESTIONS, RANKING, ROUTES, draw_advice, draw_frontier, draw_ranking, draw_routes
 from ui.shared.address_choice import choose_segment
 from ui.shared.frame import frame
 from ui.shared.recording_choice import stop_unless_readable
 
-VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE]
+VIEWS = [RANKING, QUESTIONS, ROUTES, ADVICE, SURENESS]
 
 
 def choose_axes(subject: Subject, cost: DeltaGenerator, switches: DeltaGenerator) -> tuple[CostMode, bool, bool]:
@@ -38,7 +39,7 @@ frontier = frontier_of(subject, mode)
 draw_frontier(subject, frontier, oracles=oracles, log_cost=log_cost)
 
 view = choose_segment("View", VIEWS, RANKING, "compare_view", label_visibility="collapsed")
-if view in (QUESTIONS, ROUTES):
+if view in (QUESTIONS, ROUTES, SURENESS):
     open_routes(subject)
 if view == QUESTIONS:
     draw_questions(subject)
@@ -46,5 +47,7 @@ elif view == ROUTES:
     draw_routes(subject, oracles=oracles)
 elif view == ADVICE:
     draw_advice(subject)
+elif view == SURENESS:
+    draw_sureness(subject)
 else:
     draw_ranking(subject, frontier, oracles=oracles)

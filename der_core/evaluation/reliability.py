@@ -88,12 +88,9 @@ def last_replies(run: Rollout) -> Flags:
     return np.asarray(np.arange(run.experts.shape[1]) == run.calls[:, None] - 1)
 
 
-def answer_sureness(router: TrainedRouter, run: Rollout, components: Floats) -> Floats | None:
-    """Return P(right) of the answer of each route [Q]; None where the router has no such estimate. `components` are of the source's questions."""
-    if router.sureness is None:
-        return None
-    now = situations_of(run, len(router.experts), last_replies(run))
-    return router.sureness(components[now.rows], now)
+def answer_sureness(agent: AgentRouter, run: Rollout, n_experts: int) -> Floats | None:
+    """Return how likely the agent takes the answer of each of its routes to be right [Q]; None where it does not say."""
+    return agent.p_right(situations_of(run, n_experts, last_replies(run)))
 
 
 def calibrated_sureness(router: TrainedRouter, end: End, training: Table, validation: Table, encoder: TextEncoder) -> Sureness:

@@ -40,8 +40,9 @@ def test_a_planner_is_about_as_often_right_as_it_says() -> None:
     parts = parts_of(table)
     router = train(parts, PLANNER, ENCODER)
     vectors = router.state.question_vectors(parts.test.questions, ENCODER)
-    run = rollout(AgentRouter(router, vectors), router.table_source(parts.test), router.config.reward)
-    p = answer_sureness(router, run, router.state.query_components(vectors))
+    agent = AgentRouter(router, vectors)
+    run = rollout(agent, router.table_source(parts.test), router.config.reward)
+    p = answer_sureness(agent, run, 2)
     assert p is not None and p.mean() == pytest.approx(run.correct.mean(), abs=0.06)
     assert (p[run.answers == Label.INVALID] == 0).all()
 
@@ -51,10 +52,11 @@ def test_an_agent_has_it_too_and_it_travels_with_the_file() -> None:
     sure = replace(agent, sureness=calibrated_sureness(agent, "agreement", PARTS.training, PARTS.validation, ENCODER))
     loaded = load_router(pack_router(sure))
     vectors = loaded.state.question_vectors(PARTS.test.questions, ENCODER)
-    run = rollout(AgentRouter(loaded, vectors, end="agreement"), loaded.table_source(PARTS.test), loaded.config.reward)
-    told = [answer_sureness(one, run, one.state.query_components(vectors)) for one in (sure, loaded)]
+    both = [AgentRouter(one, vectors, end="agreement") for one in (sure, loaded)]
+    run = rollout(both[1], loaded.table_source(PARTS.test), loaded.config.reward)
+    told = [answer_sureness(one, run, 3) for one in both]
     assert told[0] is not None and np.array_equal(*told) and ((told[0] >= 0) & (told[0] < 1)).all()
-    assert answer_sureness(agent, run, agent.state.query_components(vectors)) is None, "nobody knows"
+    assert answer_sureness(AgentRouter(agent, vectors, end="agreement"), run, 3) is None, "nobody knows"
 
 
 def test_nothing_is_said_before_the_first_reply() -> None:

@@ -16,12 +16,23 @@ from der_core.evaluation.answers import RIGHT, WRONG, Flow
 from der_core.evaluation.comparison import Comparison, Row, compare, fit_all_prices
 from der_core.evaluation.frontier import Frontier, FrontierIntervals, frontier, frontier_intervals
 from der_core.evaluation.metrics import Flips, flip_matrix
+from der_core.evaluation.reliability import sureness_figures
 from der_core.records import Label
 from der_core.routing.baselines import fit_reference
 from der_core.routing.baselines.oracles import oracle_one_step
 from der_core.routing.baselines.orders import majority_vote, refining, single
-from ui.compare.charts import flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
+from ui.compare.charts import (
+    abstention_chart,
+    flips_chart,
+    flips_frame,
+    flows_frame,
+    routes_chart,
+    shares_chart,
+    shares_frame,
+    sureness_chart,
+)
 from ui.compare.frontier import COST_WORDS, Axes, accuracy_cost_figure, comparison_frame, important, ranking_frame
+from ui.compare.sureness import choices_frame
 from ui.shared.label_places import Spot, Type, place_labels
 from ui.shared.palette import expert_colour
 
@@ -281,3 +292,22 @@ class TestLabels:
 
     def test_no_points_no_names(self) -> None:
         assert place_labels([], [], [], self.extent, self.kind) == []
+
+
+class TestSureness:
+    FIGURES = sureness_figures(np.array([0.95, 0.95, 0.85, 0.55, 0.55]), np.array([True, True, False, True, False]))
+
+    def test_the_diagram_has_a_point_a_bin_and_a_diagonal(self) -> None:
+        option = sureness_chart(self.FIGURES)
+        assert option["dataset"]["source"]["Right %"].tolist() == [50.0, 0.0, 100.0]
+        assert option["series"][1]["data"] == [[0, 0], [100, 100]]
+
+    def test_the_curve_of_abstaining_ends_where_all_is_answered(self) -> None:
+        option = abstention_chart(self.FIGURES)
+        assert option["dataset"]["source"].iloc[-1].tolist() == [100.0, 40.0, 55.0]
+        assert option["series"][0]["markLine"]["data"] == [{"yAxis": 40.0}]
+
+    def test_the_table_of_choices_tells_each_threshold_once(self) -> None:
+        frame = choices_frame(self.FIGURES)
+        assert frame["Answer where at least"].tolist() == ["55 % sure", "85 % sure"]
+        assert frame["Wrong of those"].tolist() == ["40.0 %", "33.3 %"]

@@ -18,11 +18,13 @@ from der_core.evaluation.comparison import Comparison, compare_two
 from der_core.evaluation.experiment import Evaluation
 from der_core.evaluation.frontier import frontier, frontier_intervals
 from der_core.evaluation.metrics import flip_matrix
+from der_core.evaluation.reliability import answer_sureness
 from der_core.recording.recorder import record
 from der_core.recording.store import Store
 from der_core.records import Label
 from ui.compare.questions import route_in_words
 from ui.compare.subject import ALONE, BOOTSTRAP_SEED, Subject, answers_of, chosen_answers, of_run
+from ui.compare.sureness import SURENESS
 from ui.compare.views import ADVICE, QUESTIONS, RANKING, ROUTES
 from ui.shared.loaders import run_evaluation
 from ui.shared.parts import points as in_points
@@ -316,8 +318,20 @@ class TestOtherViews:
         flips = flip_matrix(evaluation_of(trained_home).source.table)
         assert app.dataframe[-1].value["Wrong to right"].tolist() == [row.wrong_to_right for row in flips]
 
+    def test_sureness_is_that_of_the_held_out_answers(self, trained_home: Home) -> None:
+        app = opened(compare_view=SURENESS)
+        assert not app.exception
+        found = evaluation_of(trained_home)
+        assert found.agent is not None and found.router is not None
+        run = found.comparison.rollouts["DER"]
+        p = answer_sureness(found.agent, run, len(found.router.experts))
+        assert p is not None
+        shown = {card.label: card.value for card in app.metric}
+        assert shown["Brier score"] == f"{np.mean((p - run.correct) ** 2):.3f}"
+        assert app.dataframe[-1].value["Answered"].iloc[0] == "100.0 %"
+
     def test_every_chart_has_a_title_and_words_for_who_cannot_see_it(self, trained_home: Home) -> None:
-        for view in (ROUTES, ADVICE):
+        for view in (ROUTES, ADVICE, SURENESS):
             app = opened(compare_view=view)
             assert all(chart["title"]["text"] for chart in echarts(app))
             assert all(chart.proto.alt for chart in (*app.get("echarts_chart"), *app.get("plotly_chart")))

@@ -1,4 +1,4 @@
-"""Charts of a comparison: expert shares, routes, and what being shown an answer does. Pure functions of figures."""
+"""Charts of a comparison: expert shares, routes, what being shown an answer does, and sureness. Pure functions of figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from der_core.evaluation.answers import RIGHT, WRONG, Flow
 from der_core.evaluation.comparison import Row
 from der_core.evaluation.metrics import Flips
+from der_core.evaluation.reliability import SurenessFigures
 from ui.shared.palette import QUIET, expert_colour
 
 Option = dict[str, Any]  # Any: an ECharts option
@@ -128,6 +129,94 @@ def _flips_row(row: Flips) -> dict[str, object]:
         "Right to wrong": row.right_to_wrong,
         "Stayed right": row.kept_right,
         "Stayed wrong": row.kept_wrong,
+    }
+
+
+def sureness_frame(figures: SurenessFigures) -> pd.DataFrame:
+    """Return every bin of sureness as a table for people."""
+    rows = [
+        {
+            "Sure from %": round(100 * part.low),
+            "Sure to %": round(100 * part.high),
+            "Mean sureness %": _percent(part.mean_p),
+            "Right %": _percent(part.share),
+            "95 % from": _percent(part.interval.low),
+            "95 % to": _percent(part.interval.high),
+            "Answers": part.n,
+        }
+        for part in figures.bins
+    ]
+    return pd.DataFrame(rows)
+
+
+def sureness_chart(figures: SurenessFigures, text_size: int = TEXT_SIZE) -> Option:
+    """Return how often answers are right against how sure the router is; on the diagonal it is as often right as it says."""
+    shown = ["Mean sureness %", "Right %", "95 % from", "95 % to", "Answers"]
+    line = {
+        "type": "line",
+        "symbolSize": 9,
+        "color": _WON,
+        "encode": {"x": "Mean sureness %", "y": "Right %", "tooltip": shown},
+    }
+    diagonal = {
+        "type": "line",
+        "data": [[0, 0], [100, 100]],
+        "silent": True,
+        "symbol": "none",
+        "lineStyle": {"type": "dashed", "color": QUIET},
+        "tooltip": {"show": False},
+    }
+    return {
+        **_plane("Is it as often right as it says?", "how sure it is, %", "right, % of those", text_size),
+        "dataset": {"source": sureness_frame(figures)},
+        "series": [line, diagonal],
+    }
+
+
+def abstention_frame(figures: SurenessFigures) -> pd.DataFrame:
+    """Return the risk-coverage curve as a table for people."""
+    rows = zip(figures.coverage, figures.risk, figures.thresholds, strict=True)
+    return pd.DataFrame(
+        [
+            {"Answered %": _percent(coverage), "Wrong %": _percent(risk), "Sure from %": _percent(threshold)}
+            for coverage, risk, threshold in rows
+        ]
+    )
+
+
+def abstention_chart(figures: SurenessFigures, text_size: int = TEXT_SIZE) -> Option:
+    """Return the share of wrong answers against the share of questions answered, the surest first; dashed: all answered."""
+    line = {
+        "type": "line",
+        "symbol": "none",
+        "color": _LOST,
+        "encode": {"x": "Answered %", "y": "Wrong %", "tooltip": ["Answered %", "Wrong %", "Sure from %"]},
+        "markLine": {
+            "silent": True,
+            "symbol": "none",
+            "lineStyle": {"type": "dashed", "color": QUIET},
+            "label": {"show": False},
+            "data": [{"yAxis": _percent(1 - figures.right)}],
+        },
+    }
+    return {
+        **_plane("What abstaining buys", "questions answered, %, the surest first", "wrong, % of those", text_size),
+        "tooltip": {"trigger": "axis", "confine": True},
+        "dataset": {"source": abstention_frame(figures)},
+        "series": [line],
+    }
+
+
+def _plane(title: str, across: str, up: str, text_size: int) -> Option:
+    """What charts of one percentage against another share."""
+    text = {"fontSize": text_size}
+    axis = {"type": "value", "min": 0, "max": 100, "nameLocation": "middle", "nameTextStyle": text, "axisLabel": text}
+    return {
+        "title": _title(title, text_size),
+        "tooltip": {"trigger": "item", "confine": True},
+        "grid": {"left": 20 + text_size, "right": 28, "top": 40 + text_size, "bottom": 18 + text_size, "containLabel": True},
+        "xAxis": {**axis, "name": across, "nameGap": 16 + text_size},
+        "yAxis": {**axis, "name": up, "nameGap": 24 + text_size},
     }
 
 
