@@ -24,6 +24,7 @@ from der_core.evaluation.rollout import rollout
 from der_core.recording.table import Table
 from der_core.records import N_LABELS, Label, Question
 from der_core.routing.baselines import Baseline, Part, Random, build_baselines, fit_reference
+from der_core.routing.baselines.planner import Planner
 from der_core.routing.cost import fit_prices
 from der_core.routing.optimum import solve
 from der_core.routing.process import DecisionProcess
@@ -67,10 +68,15 @@ def main() -> None:
 def _run(routers: tuple[Baseline, ...], test: Part) -> None:
     """Every baseline as a comparison runs it: random ones once, and in expectation."""
     rows = np.arange(N_QUESTIONS)
-    for router in routers:
+    for router in map(_forgetful, routers):
         rollout(router, test.source, CONFIG.reward)
         if isinstance(router, Random):
             expect(router, test.source, CONFIG.reward, CONFIG.ppo.discount, rows)
+
+
+def _forgetful(router: Baseline) -> Baseline:
+    """A planner remembers its plans, and would look them up from the second repetition on."""
+    return replace(router, planned=replace(router.planned)) if isinstance(router, Planner) else router
 
 
 def _compare(routers: tuple[Baseline, ...], fitted: Part, test: Part, config: TrainConfig) -> object:
