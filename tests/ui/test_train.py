@@ -170,6 +170,19 @@ def test_training_with_moved_sliders_ends_as_a_run_of_those_settings(recorded_ho
     assert settings.reward == replace(DEPLOYABLE.reward, alpha=0.2)
 
 
+def test_a_planner_is_trained_kept_and_has_no_curves(recorded_home: Home) -> None:
+    app = opened_for_a_quick_training()
+    app.selectbox(key="train_algorithm").set_value("planner").run()
+    app.button(key="train_start").click().run()
+    job = ended()
+    app.run()
+    assert not app.exception and (job.state, job.message) == (JobState.DONE, "")
+    (run,) = recorded_home.runs.list()
+    report = recorded_home.runs.load_report(run.id)
+    assert report["settings"]["algorithm"] == "planner" and "planner" in run.name
+    assert "no learning curves" in words(app) and not app.get("echarts_chart")
+
+
 def test_the_result_stands_on_the_page_with_interval_and_the_ways_on(recorded_home: Home) -> None:
     app = opened_for_a_quick_training()
     app.button(key="train_start").click().run()

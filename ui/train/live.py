@@ -49,7 +49,9 @@ def _draw(was_active: bool) -> None:
         return
     plan, *points = job.history or (None,)
     _draw_state(job, plan if isinstance(plan, TrainingPlan) else None)
-    if isinstance(plan, TrainingPlan):
+    if isinstance(plan, TrainingPlan) and plan.config.algorithm == "planner":
+        st.caption("A planner's estimates are fitted at once, from all recorded replies: there are no steps, and no learning curves.")
+    elif isinstance(plan, TrainingPlan):
         _draw_curves(plan, curves_frame(points, plan.experts))
 
 
