@@ -14,7 +14,7 @@ from table_experts import table_experts
 from test_router_file import refuse, with_arrays, with_manifest
 from trained_routers import ENCODER, agent_routes, changed
 
-from der_core.config import DEPLOYABLE, PAPER, TrainConfig
+from der_core.config import DEPLOYABLE, PAPER
 from der_core.errors import SettingsError
 from der_core.evaluation.experiment import Parts, evaluate, train
 from der_core.evaluation.rollout import rollout
@@ -87,11 +87,6 @@ def test_routes_too_long_to_plan_are_refused_before_anything_is_fitted() -> None
     many = random_table(np.random.default_rng(1), n_questions=9, n_experts=12)
     with pytest.raises(SettingsError, match="--use-experts"):
         train(parts_of(many), changed(PLANNER, t_max=8), ENCODER)
-
-
-@pytest.mark.parametrize("config", [PLANNER, DEPLOYABLE], ids=["planner", "ppo"])
-def test_the_settings_say_which_algorithm(config: TrainConfig) -> None:
-    assert TrainConfig.from_json(config.to_json()) == config
 
 
 class TestForged:
