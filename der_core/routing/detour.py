@@ -10,9 +10,10 @@ from der_core.config import ExpertSpec
 from der_core.errors import SettingsError
 from der_core.experts.protocol import Expert, Request
 from der_core.records import Label, Question, Reply
-from der_core.routing.process import Situation
+from der_core.routing.process import Floats, Situation
 from der_core.routing.router import Choice, Router, RouteRules
 
+_NOBODY_LEFT = "Nobody is left whom this router could ask. Ask again when its experts answer."
 Said = Mapping[tuple[str, Label], Reply]
 """Replies that are known already, by the expert's name and the answer it was shown."""
 
@@ -57,7 +58,7 @@ class KnownExpert:
 
 
 class WithoutExperts:
-    """A router that leaves some experts out: their probability goes to the others, in proportion.
+    """A router that leaves some experts out: their probability goes to the others, in proportion, or the worthiest of the others is taken.
 
     `since` tells by an expert's place in the pool from which step on. Raises SettingsError where nobody is left to choose.
     """
@@ -84,11 +85,13 @@ class WithoutExperts:
     def choose(self, now: Situation) -> Choice:
         """Choose among those that are left."""
         choice = self._router.choose(now)
-        if not self._since or choice.probabilities is None:
+        if not self._since or (choice.probabilities is None and choice.worth is None):
             return choice
         late = np.flatnonzero(now.step >= min(self._since.values()))
         if not len(late):
             return choice
+        if choice.worth is not None:
+            return self._worthiest(now, choice.worth)
         shares = np.array(choice.probabilities, dtype=np.float64)
         for place, step in self._since.items():
             shares[now.step >= step, place] = 0.0
@@ -97,6 +100,18 @@ class WithoutExperts:
             shares[repeats, now.expert[repeats]] = 0.0
         total = shares.sum(axis=1, keepdims=True)
         if (total <= 0).any():
-            raise SettingsError("Nobody is left whom this router could ask. Ask again when its experts answer.")
+            raise SettingsError(_NOBODY_LEFT)
         shares /= total
         return Choice(np.argmax(shares, axis=1), shares)
+
+    def _worthiest(self, now: Situation, worth: Floats) -> Choice:
+        left = worth.copy()
+        for place, step in self._since.items():
+            left[now.step >= step, place] = -np.inf
+        if np.isneginf(left).all(axis=1).any():
+            raise SettingsError(_NOBODY_LEFT)
+        return Choice(np.argmax(left, axis=1), worth=left)
+
+    def p_right(self, now: Situation) -> Floats | None:
+        """How sure the router is of the last replies."""
+        return self._router.p_right(now)

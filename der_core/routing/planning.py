@@ -101,7 +101,8 @@ class Planned:
 
     def choose(self, now: Situation) -> Choice:
         """Plan each route to its end and choose the action of greatest worth: P(the final answer is right) less what the calls cost."""
-        return Choice(np.argmax(self.worth(now), axis=1))
+        worth = self.worth(now)
+        return Choice(np.argmax(worth, axis=1), worth=worth)
 
     def worth(self, now: Situation) -> Floats:
         """Return what each action is worth, shape [B, N], or [B, N + 1] with STOP last; -inf where it is not allowed."""

@@ -25,10 +25,11 @@ class RouteRules:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a router chose for B routes: `actions` [B], and `probabilities` [B, actions] if it has any."""
+    """What a router chose for B routes: `actions` [B], and `probabilities` [B, actions] or `worth` [B, actions] if it goes by such."""
 
     actions: Ints
     probabilities: Floats | None = None
+    worth: Floats | None = None
 
 
 class Router(Protocol):

@@ -55,6 +55,17 @@ def test_the_probability_of_who_is_left_out_goes_to_the_others_in_proportion() -
     assert shares_of(WithoutExperts(Fixed(0.4, 0.3, 0.2, 0.1), {}), at(2, expert=1)) == [0.4, 0.3, 0.2, 0.1]
 
 
+def test_a_planner_takes_the_worthiest_of_the_others() -> None:
+    class Plans(Fixed):
+        def choose(self, now: Situation) -> Choice:
+            return Choice(np.array([0]), worth=np.array([[0.9, 0.2, 0.4, -np.inf]]))
+
+    assert WithoutExperts(Plans(), {0: 1}).choose(at(0)).actions.tolist() == [0], "not before its step"
+    assert WithoutExperts(Plans(), {0: 1}).choose(at(1)).actions.tolist() == [2]
+    with pytest.raises(SettingsError, match="Nobody is left"):
+        WithoutExperts(Plans(), {0: 0, 1: 0, 2: 0}).choose(at(0))
+
+
 def test_nobody_left_is_told() -> None:
     with pytest.raises(SettingsError, match="Nobody is left"):
         WithoutExperts(Fixed(0.5, 0.5, 0.0, 0.0), {0: 0, 1: 0}).choose(at(0))
