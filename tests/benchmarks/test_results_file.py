@@ -29,7 +29,7 @@ def test_the_template_asks_for_tables_that_there_are() -> None:
     assert all(tables.values())
     written = fill(TEMPLATE.read_text(encoding="utf-8"), tables)
     assert "{{" not in written and "| DER |" in written
-    assert f"{TABLE.n_questions} questions, asked of 3 experts" in written
+    assert f"{TABLE.n_questions} questions" in written and "asked of 3 experts" in written
 
 
 def test_a_planner_is_trained_from_one_seed_and_ppo_from_all() -> None:

@@ -354,7 +354,7 @@ def test_two_trainings_at_once_are_refused(recorded_home: Home, elsewhere: Calla
 
 
 def test_a_training_stopped_while_it_learns_keeps_what_it_learned(recorded_home: Home) -> None:
-    long = replace(QUICK_DEPLOYABLE, ppo=replace(QUICK_DEPLOYABLE.ppo, total_steps=10_000_000))
+    long = replace(QUICK_DEPLOYABLE, ppo=replace(QUICK_DEPLOYABLE.ppo, total_steps=2_000_000))
     job_id = start(recorded_home, long)
     deadline = time.monotonic() + WAIT_S
     while len(board().wait(job_id, 0.01).history) < 3 and time.monotonic() < deadline:

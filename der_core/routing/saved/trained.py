@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from math import nan
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from annotated_types import Len
 from numpy.typing import NDArray
 
 from der_core.bounds import MOST_EXPERTS, Confidences, Count, Figure, FreeJson, Ids, Share, Thresholds, Word
-from der_core.config import MOST_UPDATES, End, EpisodeConfig, ExpertSpec, TrainConfig
+from der_core.config import MOST_UPDATES, End, ExpertSpec, TrainConfig
 from der_core.errors import RouterMismatch, SettingsError
 from der_core.experts.protocol import Expert
 from der_core.recording.table import Table
@@ -161,7 +161,12 @@ class AgentRouter:
         self._vectors = vectors
         self.name = name or _readable_name(trained, episode.end)
         self.rules = RouteRules(episode)
-        self._decide = _decider(trained, vectors, episode)
+        # Kept where it is the planner that routes, since it remembers its plans.
+        self._planned = (
+            Planned(trained.network, trained.state.query_components(vectors), episode)
+            if isinstance(trained.network, PlannerPolicy)
+            else None
+        )
 
     def ending(self, end: End) -> AgentRouter:
         """Return the same agent under another end rule."""
@@ -174,29 +179,20 @@ class AgentRouter:
 
     def choose(self, now: Situation) -> Choice:
         """Return the best action of each route, and an agent's probabilities of all actions."""
-        return self._decide(now)
+        if self._planned is not None:
+            return self._planned.choose(now)
+        network, state = self._trained.network, self._trained.state
+        assert isinstance(network, PolicyNetwork) and isinstance(state, StateEncoder)
+        probabilities = network.probabilities(state.observe(self._vectors, now))
+        if network.masks_stop and not self.rules.episode.has_stop_action:
+            probabilities = _without_stop(probabilities)
+        return Choice(np.argmax(probabilities, axis=1), probabilities)
 
     def p_right(self, now: Situation) -> Floats | None:
         """Return how likely the last reply of each route is right; None for a router that an earlier version saved."""
         if self._trained.sureness is None:
             return None
         return self._trained.sureness(self._trained.state.query_components(self._vectors)[now.rows], now)
-
-
-def _decider(trained: TrainedRouter, vectors: QuestionVectors, episode: EpisodeConfig) -> Callable[[Situation], Choice]:
-    """What chooses for the questions of `vectors` under the rules of `episode`."""
-    network, state = trained.network, trained.state
-    if isinstance(network, PlannerPolicy):
-        return Planned(network, state.query_components(vectors), episode).choose
-    assert isinstance(state, StateEncoder)
-
-    def choose(now: Situation) -> Choice:
-        probabilities = network.probabilities(state.observe(vectors, now))
-        if network.masks_stop and not episode.has_stop_action:
-            probabilities = _without_stop(probabilities)
-        return Choice(np.argmax(probabilities, axis=1), probabilities)
-
-    return choose
 
 
 def check_experts_match(trained: TrainedRouter, specs: Sequence[ExpertSpec]) -> None:
