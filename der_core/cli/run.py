@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from der_core.bounds import as_json
 from der_core.cli.ask import converse, specs_for
 from der_core.cli.evaluate import now_utc, show_evaluation, write_report
 from der_core.cli.questions import read_and_tell
@@ -15,15 +17,14 @@ from der_core.cli.train import load_pool, settle_cost_aloud, train_with_progress
 from der_core.config import TrainConfig
 from der_core.errors import ModelMissing
 from der_core.evaluation.experiment import Evaluation, Parts, choose_splits, cut, evaluate, report, usable_end
-from der_core.evaluation.statistics import wilson_interval
+from der_core.evaluation.probe import ProbedExpert, probe_experts
 from der_core.experts.locating import at_addresses
 from der_core.experts.opening import check_experts, open_experts
 from der_core.files import check_output
 from der_core.recording.questions import BUNDLED_SETS, Splits, is_question_file, unknown_to, without_passages
 from der_core.recording.store import Store
 from der_core.recording.table import Table
-from der_core.records import Label, Question
-from der_core.routing.cost import fit_prices
+from der_core.records import Question
 from der_core.routing.encoding import CachedEncoder, SentenceEncoder, TextEncoder
 from der_core.routing.saved.router_file import load_router, save_router
 from der_core.routing.saved.trained import TrainedRouter
@@ -47,11 +48,11 @@ def execute(arguments: argparse.Namespace) -> int:
         table = load_pool(store, arguments.recording, arguments.use_experts)
         parts = cut(table, splits)
         config = settle_cost_aloud(parts, config)
-        probe(parts, arguments.probe_samples, config)
+        probed = probe(parts, arguments.probe_samples, config)
         encoder = CachedEncoder(SentenceEncoder(config.encoder), store)
         router = obtain_router(arguments, parts, config, encoder)
         evaluation = evaluate(parts, router, router.config, encoder)
-        finish(arguments, evaluation, table, router)
+        finish(arguments, evaluation, table, router, probed)
         if arguments.interactive:
             talk(arguments, router, encoder)
     return 0
@@ -99,18 +100,14 @@ def load_split(arguments: argparse.Namespace) -> tuple[tuple[Question, ...], Spl
     return pool if arguments.passage else tuple(without_passages(pool)), splits
 
 
-def probe(parts: Parts, samples: int, config: TrainConfig) -> None:
-    """Print how single experts do on a few training questions, before anything is trained."""
-    table = parts.training.subset(range(min(samples, parts.training.n_questions)))
-    if not table.n_questions:
-        return
-    say(f"\n== single experts on {table.n_questions} training questions ==")
-    costs = fit_prices(parts.training, config.episode.cost_mode, config.calibration_samples).table_costs(table)
-    for index, spec in enumerate(table.experts):
-        right = table.quality[:, index, Label.NONE]
-        interval = wilson_interval(int(right.sum()), len(right))
-        cost = costs[:, index, Label.NONE].mean()
-        say(f"{spec.name:32s} right {right.mean():6.1%} [{interval.low:.1%}, {interval.high:.1%}]  cost {figure(cost)}")
+def probe(parts: Parts, samples: int, config: TrainConfig) -> tuple[ProbedExpert, ...]:
+    """Print and return how single experts do on a few training questions, before anything is trained."""
+    probed = probe_experts(parts.training, samples, config)
+    if probed:
+        say(f"\n== single experts on {probed[0].n} training questions ==")
+    for one in probed:
+        say(f"{one.expert:32s} right {one.accuracy:6.1%} [{one.low:.1%}, {one.high:.1%}]  cost {figure(one.cost)}")
+    return probed
 
 
 def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConfig, encoder: TextEncoder) -> TrainedRouter:
@@ -128,9 +125,12 @@ def obtain_router(arguments: argparse.Namespace, parts: Parts, config: TrainConf
     return router
 
 
-def finish(arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter) -> None:
-    """Write the report, then print the results."""
+def finish(
+    arguments: argparse.Namespace, evaluation: Evaluation, table: Table, router: TrainedRouter, probed: Sequence[ProbedExpert]
+) -> None:
+    """Write the report, the look at single experts in it, then print the results."""
     document = report(evaluation, table, router.config, command_words(), now_utc(), max(arguments.show_der_qa, 0))
+    document["probe"] = as_json(list(probed))
     written = ""
     try:
         if arguments.save_report:

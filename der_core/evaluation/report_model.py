@@ -28,6 +28,7 @@ from der_core.evaluation.flipping import FlipEffects
 from der_core.evaluation.frontier import FrontierIntervals
 from der_core.evaluation.judge import JudgeEffects
 from der_core.evaluation.metrics import Flips
+from der_core.evaluation.probe import ProbedExpert
 from der_core.recording.splits import Splits
 from der_core.routing.cost import Prices
 from der_core.routing.saved.trained import CurvePoint
@@ -174,6 +175,7 @@ class Report(_Closed):
     cost_figures: CostFigures | None = None
     flip_effects: FlipEffects | None = None
     judge_effects: JudgeEffects | None = None
+    probe: Annotated[list[ProbedExpert], Len(0, MOST_EXPERTS)] = []
     traces: Traces
 
     @model_validator(mode="after")

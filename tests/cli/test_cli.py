@@ -80,6 +80,7 @@ def test_run_does_the_whole_job(server: OllamaServer, place: Path, capsys: pytes
     document = json.loads((place / "report.json").read_text(encoding="utf-8"))
     validate_report(document)
     assert document["data"]["n_questions"] == 36
+    assert [(one["expert"], one["n"]) for one in document["probe"]] == [(spec["name"], 5) for spec in document["experts"]]
     assert len(document["splits"]["test"]) == 12
     assert len(document["traces"]["questions"]) == 2
     assert document["experts"][0]["digest"]
