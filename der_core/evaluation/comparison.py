@@ -36,10 +36,15 @@ from der_core.routing.process import Floats, Ints
 from der_core.routing.router import Router
 from der_core.routing.sources import TableSource
 
+SIGNIFICANCE = 0.05
+"""Where an interval has no width, McNemar's p has to lie below this for a difference to count."""
 ENOUGH_CALLS = 0.1
 """Share of the learned router's calls from which on an expert's cost is one that the router may be measured by."""
-SIGNIFICANCE = 0.05
-"""A difference counts if McNemar's p lies below this and the bootstrap interval excludes 0."""
+
+
+def _differs(difference: Difference, p: float) -> bool:
+    # Resamples of a single group of questions are all the same: there the interval says nothing, and the exact test decides.
+    return difference.excludes_zero and (difference.low < difference.high or p < SIGNIFICANCE)
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether accuracy differs significantly from that of the best single expert."""
-        return self.mcnemar_p < SIGNIFICANCE and self.difference.excludes_zero
+        """Whether accuracy differs from that of the best single expert beyond chance: the interval of the difference excludes 0."""
+        return _differs(self.difference, self.mcnemar_p)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +149,20 @@ class Comparison:
     def learned(self) -> Row | None:
         """The row of the learned router: the first deployable one given, so that no choice is made on these questions."""
         return next((row for row in self.rows if row.family == "learned" and not row.oracle), None)
+
+    def verdict(self) -> str:
+        """Return in some twelve words whether learning to route paid; `headline` gives the figures behind it."""
+        learned, best = self.learned, self.best_single
+        if learned is None:
+            return f"No learned router here: best single expert {100 * best.accuracy:.0f} %"
+        opening = "A tie" if not learned.differs else "Routing wins" if learned.difference.value > 0 else "Routing loses"
+        ratio = learned.costs[self.cost_mode] / (best.costs[self.cost_mode] or math.nan)
+        price = "unknown cost" if math.isnan(ratio) else f"{ratio:.1f} times the cost"
+        if 0.95 <= ratio <= 1.05:
+            price = "at equal cost"
+        elif ratio < 0.95:
+            price = "at less cost"
+        return f"{opening}: {100 * learned.accuracy:.0f} %, best single expert {100 * best.accuracy:.0f} %, {price}"
 
     def headline(self) -> str:
         """Return in plain words which deployable router is best, and whether learning to route paid."""
@@ -235,8 +254,8 @@ class Pair:
 
     @property
     def differs(self) -> bool:
-        """Whether the difference is significant."""
-        return self.mcnemar_p < SIGNIFICANCE and self.difference.excludes_zero
+        """Whether the difference is more than chance: its interval excludes 0."""
+        return _differs(self.difference, self.mcnemar_p)
 
 
 def compare_two(comparison: Comparison, first: str, second: str, rng: np.random.Generator) -> Pair:

@@ -232,6 +232,26 @@ class TestHeadline:
         found = comparison(self.skills(160, 158), Learned(1)).headline()
         assert "is not significantly different from the best single expert" in found
 
+    @pytest.mark.parametrize(
+        "skills, learned, verdict",
+        [
+            ((120, 160), 1, "Routing wins: 80 %, best single expert 60 %, 2.0 times the cost"),
+            ((160, 120), 1, "Routing loses: 60 %, best single expert 80 %, 2.0 times the cost"),
+            ((160, 158), 1, "A tie: 79 %, best single expert 80 %, 2.0 times the cost"),
+        ],
+    )
+    def test_the_verdict_is_a_dozen_words(self, skills: tuple[int, ...], learned: int, verdict: str) -> None:
+        routers = [single(["expert0"], 0, EPISODE), Learned(learned)]
+        found = compare(routers, self.skills(*skills), PAPER, {}, Reference("expert0 once", Label.YES), np.random.default_rng(0))
+        assert found.verdict() == verdict and len(verdict.replace(" %", "").split()) <= 12
+        row = found.row("DER")
+        for cost, words in ((1.0, "at equal cost"), (0.5, "at less cost"), (2.1, "2.1 times the cost"), (math.nan, "unknown cost")):
+            rows = tuple(replace(each, costs={found.cost_mode: cost if each is row else 1.0}) for each in found.rows)
+            assert replace(found, rows=rows).verdict().endswith(words)
+
+    def test_a_verdict_without_a_learned_router(self, source: TableSource) -> None:
+        assert comparison(source).verdict().startswith("No learned router here: best single expert ")
+
     def test_without_a_learned_router(self, source: TableSource) -> None:
         assert comparison(source).headline().endswith("No learned router is among them.")
 

@@ -94,7 +94,7 @@ class TestWithoutARun:
     def test_baselines_are_compared_before_anything_is_trained(self, recorded_home: Home) -> None:
         app = opened()
         assert not app.exception
-        assert "No learned router is among them" in app.info[0].value
+        assert app.subheader[0].value.startswith("No learned router here: best single expert")
         assert "majority vote" in points(app)
         assert "DER" not in points(app)
         assert any(label.startswith("Train a router") for label in links(app))
@@ -119,8 +119,10 @@ class TestRun:
     def test_the_headline_is_that_of_the_comparison(self, trained_home: Home) -> None:
         app = opened()
         assert not app.exception
-        assert comparison_of(trained_home).headline() in app.info[0].value.replace("\\", "")
-        assert "Deployable routers only" in app.info[0].value
+        comparison = comparison_of(trained_home)
+        assert app.subheader[0].value.replace("\\", "") == comparison.verdict()
+        assert comparison.headline() in "".join(markdown.value for markdown in app.markdown).replace("\\", "")
+        assert "Deployable routers only" in "".join(markdown.value for markdown in app.markdown)
 
     def test_every_router_is_a_point_and_its_figures_are_the_rows(self, trained_home: Home) -> None:
         app, comparison = opened(), comparison_of(trained_home)

@@ -92,7 +92,7 @@ def test_compare_shows_the_routers_of_the_part(part_home: Home) -> None:
     assert not app.exception and not app.error
     ranked = app.dataframe[0].value.to_csv()
     assert "cheap once" in ranked and "dear once" in ranked and "middling" not in ranked
-    assert run_report(part_home.run_id)["results"]["headline"].replace("*", r"\*") in app.info[0].value
+    assert run_report(part_home.run_id)["results"]["headline"].replace("*", r"\*") in "".join(markdown.value for markdown in app.markdown)
 
 
 def test_a_question_is_replayed_with_the_experts_of_the_part(part_home: Home) -> None:

@@ -24,9 +24,10 @@ from ui.compare.frontier import kind
 from ui.shared.address_choice import choose_by_id
 from ui.shared.encoding import NotEncoded
 from ui.shared.encoding_panel import draw_encoding
+from ui.shared.headline import draw_headline
 from ui.shared.home import RecordingRef
 from ui.shared.loaders import baseline_evaluation, run_evaluation, run_experts, run_report, state_of
-from ui.shared.parts import notice, plain, stop_with
+from ui.shared.parts import notice, stop_with
 from ui.shared.recording_choice import choose_recording
 from ui.shared.run_choice import choose_run
 
@@ -87,7 +88,7 @@ def choose_subject(choice: DeltaGenerator, headline: DeltaGenerator) -> Subject:
             page, label = ("pages/record.py", "Go on with this recording") if run is None else ("pages/runs.py", "Look at the runs")
             st.page_link(page, label=label, icon=":material/arrow_forward:")
             st.stop()
-        _headline(subject.comparison.headline())
+        draw_headline(subject.comparison)
         if run is None:
             st.page_link("pages/train.py", label="Train a router, to see whether learning beats these", icon=":material/arrow_forward:")
     return subject
@@ -185,12 +186,6 @@ def _of_baselines(ref: RecordingRef | None) -> Subject:
     experts = tuple(spec.name for spec in table.experts)
     key = f"{ref.title} {state_of(ref)}"
     return Subject(key, "", evaluation.comparison, experts, evaluation.traced, flip_matrix(table), {}, lambda: evaluation)
-
-
-def _headline(sentence: str) -> None:
-    st.info(
-        f"**{plain(sentence)}** :small[Deployable routers only: none of them looks at the right answer.]", icon=":material/emoji_events:"
-    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

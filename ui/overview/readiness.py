@@ -12,12 +12,13 @@ from der_core.config import ExpertSpec
 from der_core.errors import DerError
 from der_core.evaluation.claims import claims_table
 from der_core.evaluation.report import Json
-from der_core.evaluation.reported import reported_claims
+from der_core.evaluation.reported import reported_claims, reported_comparison
 from der_core.evaluation.runs import Run
 from der_core.experts.backends import models_are_files
 from der_core.experts.weights import weights_known_at
 from ui.shared.expert_choice import found, usual_experts
 from ui.shared.expert_health import health_of, not_ready
+from ui.shared.headline import draw_headline
 from ui.shared.home import RecordingRef
 from ui.shared.loaders import open_store, recording_info, recordings, run_report
 from ui.shared.parts import empty_state, notice, plain, plain_sentence
@@ -84,10 +85,11 @@ def draw_result(run: Run | None) -> None:
         return
     try:
         report = run_report(run.id)
+        comparison = reported_comparison(report)
     except DerError as error:
         notice(error)
         return
-    st.markdown(f"**{plain(report['results']['headline'])}**")
+    draw_headline(comparison)
     with st.container(horizontal=True):
         for row in [row for row in (own_row(report),) if row is not None] or oracle_rows(report)[:1]:
             draw_row(row, row["name"])

@@ -6,6 +6,8 @@ import streamlit as st
 
 from der_core.errors import DerError
 from der_core.evaluation.report import Json
+from der_core.evaluation.reported import reported_comparison
+from ui.shared.headline import draw_headline
 from ui.shared.home import run_store
 from ui.shared.loaders import run_report
 from ui.shared.parts import notice, number, percent, plain, plain_sentence
@@ -23,11 +25,12 @@ def show_result(run_id: str) -> None:
     try:
         run_store().get(run_id)  # it may have been deleted since
         report = run_report(run_id)
+        comparison = reported_comparison(report)
     except DerError as error:
         notice(error)
         return
-    st.subheader("Result on held-out questions", anchor=False)
-    st.markdown(plain(report["results"]["headline"]))
+    st.caption("Result on held-out questions")
+    draw_headline(comparison)
     for training in report.get("training", {}).values():
         st.caption(plain_sentence(f"Training: {training['ending']}."))
     with st.container(horizontal=True):
@@ -75,7 +78,8 @@ def against_best(row: Json) -> str:
     gap = row["difference"]
     if gap["value"] is None or row["family"] == "single":
         return "The others are measured against it."
-    verdict = "significant" if row["differs"] else "not significant"
+    # Reports of an earlier version decided by McNemar's p as well: the interval alone decides now.
+    verdict = "significant" if gap["low"] > 0 or gap["high"] < 0 else "not significant"
     return (
         f"{100 * gap['value']:+.1f} points [{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}] against the best single expert: {verdict}."
     )
