@@ -10,6 +10,7 @@ import pytest
 from fakes import make_questions
 from homes import NOBODY, Home, made_up_experts, open_page
 from ollama_server import OllamaServer, Spoken, digest_of
+from openai_listener import OpenAIListener
 from streamlit.testing.v1 import AppTest
 
 from der_core.config import AskOptions, ExpertSpec
@@ -180,6 +181,30 @@ def test_the_models_of_a_server_are_listed_and_those_that_answer_no_questions_ar
         choice.set_value(["tiny:latest"])
         app.run()
         assert table_with(app, "State")["State"].tolist() == ["● ready"]
+
+
+@pytest.mark.parametrize("page", [PAGE, "pages/record.py"])
+@pytest.mark.parametrize("remote", [False, True])
+def test_models_that_answer_nothing_or_elsewhere_are_offered_on_no_page(
+    empty_home: Home, monkeypatch: pytest.MonkeyPatch, page: str, remote: bool
+) -> None:
+    if remote:
+        monkeypatch.setenv("DER_ALLOW_REMOTE", "1")
+
+    def offered(source: str, host: str) -> list[str]:
+        app = open_page(page)
+        app.session_state["experts_source"], app.session_state[f"experts_{source}_host"] = source, host
+        app.run()
+        assert not app.exception
+        (box,) = [box for box in app.multiselect if box.key == f"experts_{source}_models"]
+        return list(box.options)
+
+    with OllamaServer(lambda messages: "yes", ["tiny:latest", "embed:latest", "far:480b-cloud", "alias:latest"]) as server:
+        server.described["embed:latest"] = {"capabilities": ["embedding"]}
+        server.described["alias:latest"] = {"remote_host": "https://ollama.com:443", "remote_model": "far:480b"}
+        assert offered("ollama", server.url) == ["tiny:latest", *(["far:480b-cloud", "alias:latest"] if remote else [])]
+    with OpenAIListener(["alpha", "text-embedding-3", "bge-reranker"]) as server:
+        assert offered("openai", server.url) == ["alpha"]
 
 
 def test_an_experts_file_brings_models_of_two_servers(empty_home: Home) -> None:

@@ -36,8 +36,15 @@ def choose_recording(key: str) -> RecordingRef | None:
 
 
 def choose_part(key: str, ref: RecordingRef) -> tuple[str, ...]:
-    """Draw the choice among the experts of a recording, all at first, and return the chosen ones' names in recorded order, maybe none."""
-    names = [spec.name for spec in recorded_experts(ref)]
+    """Draw the choice among the experts of a recording, all at first, and return the chosen ones' names in recorded order, maybe none.
+
+    Ends the page with one sentence where they cannot be read; another recording can be chosen then.
+    """
+    try:
+        names = [spec.name for spec in recorded_experts(ref)]
+    except StoreError as error:
+        notice(error)
+        st.stop()
     if len(names) < 2:
         return tuple(names)
     whole = (ref, *names)
