@@ -7,15 +7,13 @@ import streamlit as st
 from der_core.errors import DerError
 from ui.route.live_view import draw_live
 from ui.route.replay_view import draw_recorded
-from ui.route.view import Places
+from ui.route.view import SOURCES, Places
 from ui.shared.address_choice import choose_segment
 from ui.shared.encoding import NotEncoded
 from ui.shared.encoding_panel import draw_encoding
 from ui.shared.frame import frame
 from ui.shared.parts import notice, stop_with
 from ui.shared.run_choice import choose_run
-
-SOURCES = ("Recorded question", "Your own question")
 
 frame("Route")
 bar = st.container(horizontal=True, vertical_alignment="center")

@@ -189,8 +189,19 @@ def test_a_route_is_shared_as_a_link_and_as_a_picture(open_tab: OpenTab, tmp_pat
     check_sound(tab)
 
 
+def test_the_overview_plays_a_route_and_its_link_leads_there(open_tab: OpenTab) -> None:
+    tab = open_tab("")
+    check_drawn(tab, "Overview")
+    question = tab.locator(".stage h2").inner_text()
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.get_by_role("button", name="Copy link").click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    tab.goto(tab.evaluate("navigator.clipboard.readText()"))
+    expect(shown(tab, "").locator(".stage h2")).to_have_text(question)
+
+
 def test_a_live_route_moves_as_replies_arrive(open_tab: OpenTab, models: list[OllamaServer]) -> None:
-    tab = open_tab(OWN)
+    tab = open_tab(OWN, size=(1440, 900))
     check_drawn(tab, "Route")
     for server in models:
         server.fail("hung")
@@ -199,6 +210,7 @@ def test_a_live_route_moves_as_replies_arrive(open_tab: OpenTab, models: list[Ol
         tab.get_by_role("button", name="Route it").click()
         expect(tab.locator(".stage h2")).to_have_text("Is it <i>live</i>?")
         expect(tab.locator(".stage .chip.waiting")).to_have_text("is asked …")
+        assert tab.evaluate(_BELOW) <= 0
         widget(tab, "route_stop").get_by_role("button").click()
         expect(tab.locator(".stage .note")).to_have_text("Stopped before its end")
     finally:
@@ -207,4 +219,5 @@ def test_a_live_route_moves_as_replies_arrive(open_tab: OpenTab, models: list[Ol
     tab.get_by_role("button", name="Route it").click()
     expect(band(tab)).to_have_text(re.compile("^Answer: yes.*on average$"))
     expect(tab.locator(".stage .chip").filter(has_text="yes, 90 %").first).to_be_visible()
+    assert tab.evaluate(_BELOW) <= 0
     check_sound(tab)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -16,6 +17,8 @@ import ui.overview.readiness
 import ui.shared.expert_choice
 from der_core.experts.opening import ExpertHealth
 from der_core.recording.store import Store
+from ui.route.gallery import opening
+from ui.route.recorded import set_stage
 from ui.shared.frame import PAGES
 from ui.shared.loaders import run_report
 from ui.shared.tour import STOPS, current_stop
@@ -58,6 +61,29 @@ class TestStates:
         assert "router" in sentences
         (picture,) = app.get("image")
         assert "router" in str(picture.proto).lower()
+
+    def test_with_a_run_the_stage_plays_one_real_route(self, trained_home: Home) -> None:
+        app = opened()
+        (element,) = app.get("bidi_component")
+        shown = json.loads(element.proto.json)
+        stage = set_stage(trained_home.run_id)
+        assert stage is not None
+        question = next(one for one in stage.questions if one.id == opening(stage.told("DER")))
+        assert (shown["question"], shown["plays"], shown["height"] > 0, len(shown["panes"])) == (question.text, True, True, 1)
+        assert parse_qs(shown["link"].removeprefix("route?")) == {
+            "run": [trained_home.run_id],
+            "question": [question.id],
+            "router": ["DER"],
+        }
+        assert shown["panes"][0]["verdict"]["single"].startswith("One call of ")
+        assert not app.get("image")
+        assert links(app)["Watch more routes"] == {"run": [trained_home.run_id]}
+
+    def test_without_the_recording_of_the_run_the_picture_stands_there(self, trained_home: Home) -> None:
+        trained_home.store.unlink()
+        app = opened()
+        assert not app.exception
+        assert app.get("image") and not app.get("bidi_component")
 
     def test_nothing_yet_every_card_has_a_next_step(self, empty_home: Home) -> None:
         app = opened()

@@ -974,3 +974,14 @@ def test_before_its_patience_is_over_the_page_offers_nothing(trained_home: Home,
     app = asked_live(trained_home)
     assert not [label for label in labels(app) if label.startswith(("Go on", "Show the recorded"))]
     board().stop(latest(ROUTE).id)
+
+
+def test_a_recorded_question_is_taken_over_and_nobody_is_asked_before_the_button(trained_home: Home, answering: Answering) -> None:
+    question = recorded_question(trained_home)
+    app = press(open_page(PAGE, question=question.id), "Ask this question live")
+    assert not app.exception
+    assert (app.text_input("route_text").value, app.text_area("route_passage").value) == (question.text, question.passage)
+    assert "Nobody has been asked this yet" in words(app) and latest(ROUTE) is None
+    app = finished(press(app, "Route it"))
+    assert "Nobody has been asked this yet" not in words(app)
+    assert on_stage(app)["question"] == question.text

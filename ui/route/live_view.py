@@ -84,6 +84,10 @@ EXAMPLES = {
 def draw_live(run: Run, places: Places) -> None:
     """Draw the box for a question, and the route that the experts take for the last one that was asked."""
     router = run_router(run.id)
+    with places.bar:
+        st.markdown(":small[Examples]", width="content")
+        for name in EXAMPLES:
+            st.button(name, key=f"route_example_{name}", on_click=_take_example, args=(name,))
     with places.head:
         asked = _draw_box(run, router)
     if asked is not None:
@@ -103,10 +107,6 @@ def draw_live(run: Run, places: Places) -> None:
 
 
 def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(":small[Examples]", width="content")
-        for name in EXAMPLES:
-            st.button(name, key=f"route_example_{name}", on_click=_take_example, args=(name,))
     with st.form("route_form", border=True):
         field, button = st.columns([5, 1], vertical_alignment="bottom")
         text = field.text_input(
@@ -115,7 +115,8 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
             key="route_text",
             bind="query-params",
             persist_state="session",
-            placeholder="Is …?",
+            placeholder="Your yes/no question: is …?",
+            label_visibility="collapsed",
         )
         pressed = button.form_submit_button("Route it", icon=":material/send:", type="primary", width="stretch")
         text_from_address("route_passage", MAX_PASSAGE)
@@ -126,9 +127,12 @@ def _draw_box(run: Run, router: TrainedRouter) -> Asked | None:
             )
             text_to_address("route_passage", passage or "")
             end = _choose_end(router)
-    if not pressed:
-        return None
     typed = (text or "").strip()[:MAX_QUESTION]
+    if not pressed:
+        before = asked_of(latest(ROUTE))
+        if typed and (before is None or before.question.text != typed):
+            st.caption(":material/info: Nobody has been asked this yet: press “Route it”.")
+        return None
     if not typed:
         st.warning("Type a question first, or take one of the examples.", icon=":material/edit:")
         return None

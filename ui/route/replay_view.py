@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from der_core.errors import DerError
 from der_core.evaluation.comparison import Row
 from der_core.evaluation.runs import Run
 from der_core.records import Question
@@ -16,9 +18,11 @@ from ui.route.gallery import draw_gallery, opening
 from ui.route.live import usual_costs
 from ui.route.recorded import Replay, Stage, Told, recorded_first_replies, replay, set_stage
 from ui.route.stage import draw_stage
-from ui.route.stage_data import Pane, pane_of, stage_data
-from ui.route.view import FOLD, PLANS, Places, Scene, draw_question, draw_route
+from ui.route.stage_data import Pane, StageData, pane_of, stage_data
+from ui.route.view import FOLD, PLANS, SOURCES, Places, Scene, draw_question, draw_route
 from ui.shared.address_choice import choose_by_id
+from ui.shared.encoding import NotEncoded
+from ui.shared.expert_trial import MAX_PASSAGE, MAX_QUESTION
 from ui.shared.loaders import runs
 from ui.shared.parts import empty_state, plain
 from ui.shared.run_choice import run_names
@@ -59,16 +63,44 @@ def draw_recorded(run: Run, places: Places) -> None:
     shown = _show(stage, run, name, question)
     other = _show_beside(run, stage, beside, question)
     with places.stage:
-        _draw_stage(shown, other, next(told for told in stage.told(name) if told.question.id == question.id))
-    with places.below, st.expander(FOLD, icon=":material/format_list_numbered:", key="route_words"):
-        _draw_words(shown)
+        told = next(told for told in stage.told(name) if told.question.id == question.id)
+        draw_stage(_data([shown, other] if other else [shown], told))
+    with places.below:
+        with st.expander(FOLD, icon=":material/format_list_numbered:", key="route_words"):
+            _draw_words(shown)
+        passage = question.passage or ""
+        if len(question.text) <= MAX_QUESTION and len(passage) <= MAX_PASSAGE:
+            st.button(
+                "Ask this question live", icon=":material/sensors:", key="route_live", on_click=_take_over, args=(question.text, passage)
+            )
 
 
-def _draw_stage(shown: Shown, other: Shown | None, told: Told) -> None:
-    all_shown = [shown, other] if other else [shown]
-    identity = " ".join([shown.scene.question.id, *(f"{one.run.id} {one.name}" for one in all_shown)])
+def _take_over(text: str, passage: str) -> None:
+    """Fill the box for a question of one's own, as if somebody had typed it; nobody is asked yet."""
+    st.session_state.update({"route_source": SOURCES[1], "route_text": text, "route_passage": passage})
+
+
+def draw_one_route(run: Run, key: str, height: int) -> bool:
+    """Draw a small stage that plays the route of a run most worth seeing; returns whether there is one that can be shown."""
+    try:
+        stage = set_stage(run.id)
+    except (NotEncoded, DerError):  # the pages that need all of it say why
+        return False
+    if stage is None or stage.traced not in stage.learned:
+        return False
+    every = stage.told(stage.traced)
+    told = next((told for told in every if told.question.id == _opening(every)), every[0])
+    shown = _show(stage, run, stage.traced, told.question)
+    link = "route?" + urlencode({"run": run.id, "question": told.question.id, "router": shown.name})
+    draw_stage(_data([shown], told), key, height=height, plays=True, link=link)
+    return True
+
+
+def _data(all_shown: list[Shown], told: Told) -> StageData:
+    question = all_shown[0].scene.question
+    identity = " ".join([question.id, *(f"{one.run.id} {one.name}" for one in all_shown)])
     story = told.story.words if told.story else ""
-    draw_stage(stage_data(identity, shown.scene.question, [one.pane for one in all_shown], story=story, note=_note(all_shown)))
+    return stage_data(identity, question, [one.pane for one in all_shown], story=story, note=_note(all_shown))
 
 
 def _note(all_shown: list[Shown]) -> str:

@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOVE_MS = 650, HOLD_MS = 500, WAIT_MS = 1500, GUESS_MS = 6000, FOLLOW_MS = 500;
-const NARROW = 760, LEAST_HEIGHT = 520, FOOT = 14;
+const NARROW = 760, LEAST_HEIGHT = 520, MOST_HEIGHT = 1200, BESIDE_ROWS = 235, ROW = 52, FOOT = 14; // pixels
 const MARKS = ["M2 2H18V18H2Z", "M10 1a9 9 0 1 0 .01 0Z", "M10 1 19 18H1Z", "M10 0 20 10 10 20 0 10Z", "M7 1H13V7H19V13H13V19H7V13H1V7H7Z"];
 const OCTAGON = "M6 1H14L19 6V14L14 19H6L1 14V6Z";
 const BUSY_PLACES = "input,textarea,select,a,summary,[contenteditable],[role=radio],[role=slider],[role=combobox],[role=option],[role=tab],[role=spinbutton],[role=menuitem]";
@@ -70,6 +70,7 @@ class Stage {
       this.halt();
       Object.assign(this, { at: 0, isAway: false, isPlaying: false, isFollowing: data.live, opened: false });
       if (data.live && this.hasEnded()) this.at = this.length();
+      this.isPlaying = Boolean(data.plays) && !isCalm();
     }
     const shape = JSON.stringify([data.id, data.passage, data.panes.map((pane) => [pane.router, pane.nodes])]);
     if (shape !== this.shape) this.build();
@@ -475,7 +476,10 @@ class Stage {
     const top = host.getBoundingClientRect().top + (scroller ? scroller.scrollTop : window.scrollY);
     const isNarrow = this.root.clientWidth < NARROW;
     this.root.classList.toggle("narrow", isNarrow);
-    this.root.style.setProperty("--height", isNarrow ? "auto" : `${Math.max(LEAST_HEIGHT, Math.floor(innerHeight - top - FOOT))}px`);
+    const rows = Math.max(0, ...(this.panes || []).map((pane) => pane.nodes.length));
+    const least = Math.max(LEAST_HEIGHT, BESIDE_ROWS + ROW * rows);
+    const height = Math.max(least, this.data?.height || Math.min(MOST_HEIGHT, Math.floor(innerHeight - top - FOOT)));
+    this.root.style.setProperty("--height", isNarrow ? "auto" : `${height}px`);
     if (!this.panes) return;
     this.whole.hidden = !this.opened && this.passage.scrollHeight <= this.passage.clientHeight + 1;
     for (const pane of this.panes) this.lay(pane);
@@ -500,7 +504,7 @@ class Stage {
   // --- sharing ---
 
   async copyLink() {
-    const link = window.location.href;
+    const link = new URL(this.data.link || "", window.location.href).href;
     try {
       await navigator.clipboard.writeText(link);
     } catch {

@@ -17,6 +17,11 @@ _stage = st.components.v2.component(
 )
 
 
-def draw_stage(data: StageData, key: str = "route_stage") -> None:
-    """Draw the stage. Nothing comes back from it: it plays in the browser, and no page runs anew for a step."""
-    _stage(data=dict(data), key=key)
+def draw_stage(data: StageData, key: str = "route_stage", *, height: int = 0, plays: bool = False, link: str = "") -> None:
+    """Draw the stage, `height` pixels high (0: as high as the window leaves room); `plays` begins without being asked.
+
+    `link` is the address that leads to the route, "" where it is that of the page.
+
+    Nothing comes back from it: it plays in the browser, and no page runs anew for a step.
+    """
+    _stage(data={**data, "height": height, "plays": plays, "link": link}, key=key)

@@ -29,6 +29,8 @@ Event = Decision | Step | Route
 Kind = Literal["live", "replay"]
 
 FOLD = "In words, step by step"
+SOURCES = ("Recorded question", "Your own question")
+"""Where the question comes from."""
 
 SURE_HELP = "How likely this answer is right, by what was heard so far: fitted on training questions, calibrated on validation questions."
 PLANS = "It plans all calls that are left, and takes the action of greatest estimated worth; it has no probabilities."
