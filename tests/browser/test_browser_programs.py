@@ -62,6 +62,8 @@ def test_a_live_program_is_highlighted_and_says_what_it_printed(open_tab: OpenTa
     expect(code.locator("code span[class], code span[style]").nth(3)).to_be_attached()  # words in colours of their own
     expect(tab.get_by_text("printed: no").first).to_be_visible()
     expect(tab.get_by_text("(fitted confidence)").first).to_be_visible()
+    expect(tab.locator(".stage .chip.printed").first).to_have_text("program printed no")
+    expect(tab.locator(".stage .program pre").first).to_contain_text("answer = 7 % 2 == 0")
     check_sound(tab)
 
 
@@ -71,6 +73,7 @@ def test_a_program_that_fails_is_no_answer_on_a_phone_too(open_tab: OpenTab, pro
     failed = tab.get_by_text("program failed: NameError: name 'Zinnia' is not defined").first
     expect(failed).to_be_visible()
     expect(badge(tab, "no answer").first).to_be_visible()
+    expect(tab.locator(".stage .chip.failed").first).to_have_text("program failed: NameError")
     expect(metric(tab, "Answer")).to_have_text("NONE")
     expect(badge(tab, "wrong")).to_have_count(0)
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -859,6 +859,15 @@ def test_two_routers_stand_side_by_side_on_one_question(trained_home: Home) -> N
     assert not app.info
 
 
+def test_one_press_puts_the_best_single_expert_beside_it_and_another_takes_it_away(trained_home: Home) -> None:
+    single = stage_of(trained_home).comparison.reference.best_single
+    app = press(open_page(PAGE), "Beside the best single expert")
+    assert [pane["router"] for pane in on_stage(app)["panes"]] == ["DER", single]
+    app = press(app, "One router")
+    assert [pane["router"] for pane in on_stage(app)["panes"]] == ["DER"]
+    assert "Beside the best single expert" not in labels(open_page(PAGE, router=single))
+
+
 def test_routers_whose_costs_differ_say_so_and_one_that_cannot_be_shown_says_why(trained_home: Home) -> None:
     other = write_run(trained_home, "paper", QUICK_PAPER)
     question = stage_of(trained_home).questions[3].id

@@ -139,6 +139,7 @@ def _choose(stage: Stage, run: Run, places: Places) -> tuple[Question, str, str]
         question_id = choose_by_id("question", "held-out question", label, titles, default=_opening(found))
     with places.bar:
         st.button("Another", icon=":material/shuffle:", key="route_another", shortcut="A", on_click=_another, args=(tuple(titles),))
+        _draw_second(stage, name, beside)
     return next(told.question for told in found if told.question.id == question_id), name, beside
 
 
@@ -149,6 +150,19 @@ def _opening(found: tuple[Told, ...]) -> str:
 def _another(question_ids: tuple[str, ...]) -> None:
     others = [one for one in question_ids if one != st.session_state.get("question")]
     st.session_state["question"] = random.choice(others or list(question_ids))
+
+
+def _draw_second(stage: Stage, name: str, beside: str) -> None:
+    """Draw the button that puts the best single expert beside the router, or takes the second router away."""
+    best = stage.comparison.reference.best_single
+    if beside != NOBODY:
+        st.button("One router", icon=":material/looks_one:", key="route_second", on_click=_set_beside, args=(NOBODY,))
+    elif name != best:
+        st.button("Beside the best single expert", icon=":material/compare_arrows:", key="route_second", on_click=_set_beside, args=(best,))
+
+
+def _set_beside(beside: str) -> None:
+    st.session_state["beside"] = beside
 
 
 def _others(stage: Stage, run: Run, name: str) -> Mapping[str, str]:
