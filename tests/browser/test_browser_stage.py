@@ -169,7 +169,9 @@ def test_the_audience_votes_before_the_token_moves(open_tab: OpenTab) -> None:
     tab.keyboard.press("2")
     expect(tab.locator(".stage .key").nth(1)).to_have_attribute("aria-pressed", "true")
     tab.keyboard.press("ArrowRight")
-    expect(tab.locator(".stage .score")).to_have_text(re.compile(r"^You chose as DER did [01] of 1 times$"))
+    expect(tab.locator(".stage .score")).to_have_text(
+        re.compile(r"^You chose as DER did [01] of 1 times. Right after it: you [01], DER [01]$")
+    )
     check_sound(tab)
 
 

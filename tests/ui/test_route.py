@@ -798,6 +798,9 @@ def test_the_stage_plays_the_route_that_the_words_below_tell(trained_home: Home)
     assert asked == _asked(run, 5)
     assert [node["exact"] for node in pane["nodes"]] == ["cheap", "middling", "dear", ""]
     assert [node["price"] for node in pane["nodes"][:3]] == [f"{number(cost)} a call" for cost in usual_costs(trained_home.run_id).values()]
+    first, last = pane["moves"][0], pane["moves"][-1]
+    assert first["good"] == [*(stage.source.quality[5, :, Label.NONE] == 1), False]
+    assert not last["good"] or last["good"][-1] == run.correct[5], "to stop is right where the answer is"
     verdict = pane["verdict"]
     assert verdict is not None and verdict["outcome"] == ("right" if run.correct[5] else "wrong")
     assert verdict["spent"].startswith(f"{len(asked)} call") and f"cost {number(run.costs[5].sum())}" in verdict["spent"]

@@ -177,3 +177,12 @@ def test_the_whole_is_plain_json_with_texts_of_others_as_they_are() -> None:
     assert (data["question"], data["passage"], data["file"], data["live"]) == (hostile, hostile, "route----a-b", False)
     assert stage_data("b", replace(question, passage=None), [])["passage"] == ""
     assert len(stage_data("b", replace(question, passage="w" * 30_000), [])["passage"]) < 21_000
+
+
+def test_what_each_choice_would_have_come_to_is_told_where_it_is_known() -> None:
+    good = [[True, False, False], [False, True, False], [False, False, True]]
+    pane = pane_of("DER", scene_of(), EVENTS, SINGLE, PRICES, good)
+    assert [move["good"] for move in pane["moves"]] == good
+    assert [move["good"] for move in whole()["moves"]] == [[], [], []]
+    ruled = (decision(0, READS.name), READ, Route(QUESTION, (READ,), "the longest route was reached"))
+    assert [move["good"] for move in pane_of("once", scene_of(), ruled, None, {}, good[:1])["moves"]] == [good[0], []]

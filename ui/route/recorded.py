@@ -18,9 +18,9 @@ from der_core.evaluation.rollout import Rollout, rollout
 from der_core.evaluation.single_route import BestRoute, FirstReply, best_route, first_replies, retrace
 from der_core.evaluation.stories import Story, stories
 from der_core.recording.replay import RecordedExpert
-from der_core.records import Label, Question, Reply
+from der_core.records import Label, Question, Reply, Step
 from der_core.routing.baselines import single_name
-from der_core.routing.live import LiveSource, route_events
+from der_core.routing.live import Decision, LiveSource, route_events
 from der_core.routing.saved.trained import AgentRouter, TrainedRouter
 from der_core.routing.sources import TableSource
 from ui.route.stage_data import Single
@@ -85,6 +85,15 @@ class Stage:
         source = self.source
         expert = source.table.experts[self.best_single].name
         return Single(expert, float(source.costs[at]), float(source.seconds[at]), Label(int(source.labels[at])))
+
+    def good_choices(self, question: Question, events: Sequence[Event]) -> list[list[bool]]:
+        """Return for each decision of a route whether each expert would have been right then, and last whether stopping would."""
+        row, gold = _row_of(self, question), question.gold
+        decisions = [event for event in events if isinstance(event, Decision)]
+        said = [Label.NONE, *(event.label for event in events if isinstance(event, Step))]
+        return [
+            [*(self.source.labels[row, :, decision.previous_label] == gold).tolist(), said[decision.step] == gold] for decision in decisions
+        ]
 
     def told(self, name: str) -> tuple[Told, ...]:
         """Return what came of the routes of router `name`, in the order of the questions."""

@@ -45,8 +45,9 @@ class Shown:
     @property
     def pane(self) -> Pane:
         """The route as the component takes it."""
-        single = self.stage.single_call(self.scene.question)
-        return pane_of(self.name, self.scene, self.replay.events, single, usual_costs(self.run.id))
+        question, events = self.scene.question, self.replay.events
+        single, good = self.stage.single_call(question), self.stage.good_choices(question, events)
+        return pane_of(self.name, self.scene, events, single, usual_costs(self.run.id), good)
 
 
 def draw_recorded(run: Run, places: Places) -> None:

@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOVE_MS = 650, HOLD_MS = 500, WAIT_MS = 1500, GUESS_MS = 6000, FOLLOW_MS = 500;
-const NARROW = 760, LEAST_HEIGHT = 520, MOST_HEIGHT = 1200, BESIDE_ROWS = 235, ROW = 52, FOOT = 14; // pixels
+const NARROW = 760, LEAST_HEIGHT = 440, MOST_HEIGHT = 1200, BESIDE_ROWS = 235, ROW = 52, FOOT = 14; // pixels
 const MARKS = ["M2 2H18V18H2Z", "M10 1a9 9 0 1 0 .01 0Z", "M10 1 19 18H1Z", "M10 0 20 10 10 20 0 10Z", "M7 1H13V7H19V13H13V19H7V13H1V7H7Z"];
 const OCTAGON = "M6 1H14L19 6V14L14 19H6L1 14V6Z";
 const BUSY_PLACES = "input,textarea,select,a,summary,[contenteditable],[role=radio],[role=slider],[role=combobox],[role=option],[role=tab],[role=spinbutton],[role=menuitem]";
@@ -237,12 +237,19 @@ class Stage {
   count() {
     const vote = this.votes.get(this.ballot());
     const move = this.panes[0].told.moves[this.at];
-    if (vote && !vote.counted && move) Object.assign(vote, { counted: true, hit: move.choice === vote.place });
+    if (!vote || vote.counted || !move) return;
+    Object.assign(vote, { counted: true, hit: move.choice === vote.place, good: move.good[vote.place], itsGood: move.good[move.choice] });
   }
 
   score() {
     const counted = [...this.votes.values()].filter((vote) => vote.counted);
-    if (counted.length) return `You chose as ${this.data.panes[0].router} did ${counted.filter((vote) => vote.hit).length} of ${counted.length} times`;
+    if (counted.length) {
+      const router = this.data.panes[0].router;
+      const times = (what) => counted.filter((vote) => vote[what]).length;
+      const known = counted.every((vote) => vote.good !== undefined && vote.itsGood !== undefined);
+      const right = known ? `. Right after it: you ${times("good")}, ${router} ${times("itsGood")}` : "";
+      return `You chose as ${router} did ${times("hit")} of ${counted.length} times${right}`;
+    }
     return this.isGuessing ? `Whom would you ask? Keys 1 to ${this.panes[0].nodes.length}` : "";
   }
 

@@ -36,10 +36,12 @@ class Move(TypedDict):
     """One way of the token: `choice` is the place of its node, `shares` the router's probability of each node, [] where it has none.
 
     `chip` is what comes back, "" while nobody knows; `why` tells more of it. `spent` are calls, cost and seconds up to here.
+    `good` tells of each node whether choosing it gives the right answer, [] where nobody knows.
     """
 
     choice: int
     shares: list[float]
+    good: list[bool]
     chip: str
     kind: Kind
     why: str
@@ -110,8 +112,18 @@ def stage_data(
     )
 
 
-def pane_of(router: str, scene: Scene, events: Sequence[Event], single: Single | None, prices: Mapping[str, float]) -> Pane:
-    """Return how a router's events so far look on the stage. `prices` are the usual costs of a call by exact name."""
+def pane_of(
+    router: str,
+    scene: Scene,
+    events: Sequence[Event],
+    single: Single | None,
+    prices: Mapping[str, float],
+    good: Sequence[Sequence[bool]] = (),
+) -> Pane:
+    """Return how a router's events so far look on the stage.
+
+    `prices` are the usual costs of a call by exact name; `good` tells for each decision what each choice would come to, () where nobody knows.
+    """
     decisions = [event for event in events if isinstance(event, Decision)]
     steps = [event for event in events if isinstance(event, Step)]
     route = next((event for event in events if isinstance(event, Route)), None)
@@ -125,6 +137,8 @@ def pane_of(router: str, scene: Scene, events: Sequence[Event], single: Single |
     ]
     if route is not None:
         moves.append(_end(scene, decisions[-1] if decisions else None, route, spent[-1] if spent else _spent(scene, [])))
+    for move, right in zip(moves, good, strict=False):  # an end by a rule is no decision
+        move["good"] = [bool(one) for one in right]
     return Pane(
         router=router,
         nodes=[*nodes, _end_node(scene, decisions)],
@@ -164,6 +178,7 @@ def _move(scene: Scene, decision: Decision, step: Step | None, spent: str | None
     return Move(
         choice=scene.experts.index(decision.expert),
         shares=_shares(scene, decision),
+        good=[],
         chip="" if step is None else reply_chip(scene, step) + (" (recorded)" if scene.is_recorded(step) else ""),
         kind="waiting" if step is None else _kind(scene, step),
         why="" if step is None else _why(scene, step),
@@ -195,6 +210,7 @@ def _end(scene: Scene, last: Decision | None, route: Route, spent: str) -> Move:
     return Move(
         choice=len(scene.experts),
         shares=_shares(scene, last) if chose and last is not None else [],
+        good=[],
         chip=f"answer: {answer_word(_answer(scene, route))}",
         kind="end",
         why=f"It ended because {route.stop_reason}.",
