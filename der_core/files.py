@@ -49,6 +49,8 @@ def check_output(path: Path, option: str, *, room_bytes: int = ROOM_BYTES) -> No
             raise SettingsError(f"{path} is a folder, and a file is to be written there. {change}")
         if path.exists() and not path.is_file():
             raise SettingsError(f"{path} is no plain file. {change}")
+        if path.parent.exists() and not path.parent.is_dir():
+            raise SettingsError(f"{path} cannot be written: {path.parent} is a file, not a folder. {change}")
         if not path.parent.is_dir():
             raise SettingsError(f"The folder {path.parent} is not there. Make it with: mkdir -p {path.parent}")
         _try(path.parent, room_bytes)

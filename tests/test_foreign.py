@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from der_core.cli.terminal import complain, say
+from der_core.cli.terminal import Harmless, complain, say
 from der_core.foreign import harmless, in_one_line
 
 
@@ -35,3 +37,8 @@ def test_the_terminal_gets_no_escapes_from_what_is_printed(capsys: pytest.Captur
     complain("\x1b[2J")
     shown = capsys.readouterr()
     assert shown.out == "name \\x1b]0;owned\\x07\n" and shown.err == "\\x1b[2J\n"
+
+
+def test_what_is_logged_is_harmless_too():
+    record = logging.LogRecord("x", logging.WARNING, "file", 1, "told by %s", ("\x1b[2Jsomebody",), None)
+    assert Harmless("%(message)s").format(record) == "told by \\x1b[2Jsomebody"

@@ -28,7 +28,7 @@ from der_core.work.training import TrainingOrder, TrainingOutcome, train_and_com
 
 ROOT = Path(__file__).resolve().parent.parent
 WAIT_S = 60.0
-ENDLESS = replace(QUICK_DEPLOYABLE, ppo=replace(QUICK_DEPLOYABLE.ppo, total_steps=50_000_000))
+ENDLESS = replace(QUICK_DEPLOYABLE, ppo=replace(QUICK_DEPLOYABLE.ppo, total_steps=2_000_000))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from der_core import __version__
-from der_core.cli.terminal import complain, prepare_output
+from der_core.cli.terminal import Harmless, complain, prepare_output
 from der_core.config import DEFAULT_ENCODER, LARGEST_SEED, PRESETS, SPLIT_SEED, Algorithm, CostMode, End, Shaping, StateKind
 from der_core.errors import DerError
 
@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_output()
     arguments = build_parser().parse_args(_hyphenate(argv))
     talks = arguments.verbose or getattr(arguments, "sb3_verbose", 0)
-    logging.basicConfig(level=logging.INFO if talks else logging.WARNING, format="%(message)s")
+    logged = logging.StreamHandler()
+    logged.setFormatter(Harmless("%(message)s"))
+    logging.basicConfig(level=logging.INFO if talks else logging.WARNING, handlers=[logged])
     command = importlib.import_module(f"der_core.cli.{arguments.command}")
     try:
         return int(command.execute(arguments))

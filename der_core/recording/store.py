@@ -166,11 +166,13 @@ class Store:
         this or an older version.
         """
         place = Path(path)
-        if not place.exists() and (read_only or not create):
-            raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
-        if place.exists() and not place.is_file():
-            raise StoreError(f"The recording store {place} cannot be used: it is not a file. Choose another path.")
+        if "\0" in str(place):
+            raise StoreError("The name of a recording store cannot hold a zero character. Choose another path.")
         with in_words(place):
+            if not place.exists() and (read_only or not create):
+                raise StoreError(f"There is no recording store at {place}. Record one first, or check the path.")
+            if place.exists() and not place.is_file():
+                raise StoreError(f"The recording store {place} cannot be used: it is not a file. Choose another path.")
             place.parent.mkdir(parents=True, exist_ok=True)
             connection = connect(place, read_only)
             try:

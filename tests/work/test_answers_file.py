@@ -204,7 +204,7 @@ def test_answers_to_something_else_are_not_gone_on_with(
         (["--questions", "q.jsonl"], "--save FILE"),
         (["--save", "a.csv"], "--save keeps the answers to --questions"),
         (["--questions", "q.jsonl", "--save", "a.csv", "--with-passage", "x"], "stand in their file"),
-        (["--questions", "q.jsonl", "--save", "q.jsonl/a.csv"], "cannot be written to q.jsonl/a.csv"),
+        (["--questions", "q.jsonl", "--save", "q.jsonl/a.csv"], "q.jsonl is a file, not a folder"),
     ],
 )
 def test_options_that_do_not_fit_are_said_before_anything_is_asked(

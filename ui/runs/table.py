@@ -74,15 +74,16 @@ def _results(report: Json) -> dict[str, object]:
 
 def _settings(report: Json) -> dict[str, object]:
     settings = report["settings"]
-    reward, episode = settings["reward"], settings["episode"]
+    # What a report of an earlier version does not tell is left empty: today's default need not have been its own.
+    reward, episode, ppo = (settings.get(part, {}) for part in ("reward", "episode", "ppo"))
     return {
-        **{name: reward[name] for name in ("shaping", "alpha", "beta", "gamma", "p0")},
-        "end": episode["end"],
-        "state": episode["state"],
-        "cost mode": episode["cost_mode"],
-        "T_max": episode["t_max"],
-        "PPO steps": settings["ppo"]["total_steps"],
-        "seed": settings["seed"],
+        **{name: reward.get(name) for name in ("shaping", "alpha", "beta", "gamma", "p0")},
+        "end": episode.get("end"),
+        "state": episode.get("state"),
+        "cost mode": episode.get("cost_mode"),
+        "T_max": episode.get("t_max"),
+        "PPO steps": ppo.get("total_steps"),
+        "seed": settings.get("seed"),
     }
 
 

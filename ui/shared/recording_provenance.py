@@ -21,7 +21,7 @@ def draw_provenance(ref: RecordingRef) -> None:
     st.caption(plain(provenance(info)))
     told = [*commands_of(info.meta), _versions(info.meta)]
     if any(told):
-        with st.expander("Commands and versions that made it", icon=":material/terminal:"):
+        with st.expander("Commands and versions that made it, by its own account", icon=":material/terminal:"):
             show_text("\n".join(line for line in told if line))
 
 
