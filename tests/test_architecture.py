@@ -98,3 +98,9 @@ def test_opening_the_dashboard_loads_nothing_heavy() -> None:
     code = f"import sys, ui.shared.frame, ui.shared.loaders, ui.shared.parts, ui.shared.work\nprint([name for name in {HEAVY!r} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_no_two_files_of_tests_share_a_name() -> None:
+    """Pytest imports them by their file names."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -217,7 +217,7 @@ def test_a_file_without_any_answer_starts_only_when_that_is_confirmed(empty_home
     [
         ("my.json", b'[{"query": "is it so", "context": "It is.", "label": 1.0}]'),
         ("my.tsv", b"query\tcontext\tlabel\nis it so\tIt is.\t1.0\n"),
-        ("my.jsonl.gz", gzip.compress(b'{"query": "is it so", "context": "It is.", "label": 1.0}\n')),
+        ("my.jsonl.gz", gzip.compress(b'{"query": "is it so", "context": "It is.", "label": 1.0}\n', mtime=0)),
     ],
 )
 def test_an_upload_may_be_of_any_format_and_is_told(empty_home: Home, name: str, content: bytes) -> None:
@@ -233,7 +233,7 @@ def test_an_upload_may_be_of_any_format_and_is_told(empty_home: Home, name: str,
     [
         ("q.csv", b"question,answer\nis it so,perhaps\n", "q.csv, line 2: the answer 'perhaps' is none of"),
         ("q.csv", b"\xff\xfe\x00", "q.csv is not UTF-8"),
-        ("q.jsonl.gz", gzip.compress(bytes(200_000_000)), "q.jsonl.gz, line 1: longer than 4 MB"),
+        ("q.jsonl.gz", gzip.compress(bytes(200_000_000), mtime=0), "q.jsonl.gz, line 1: longer than 4 MB"),
         ("q.exe", b"MZ", "of a format that is not read"),
         ("q.jsonl", b"", "q.jsonl holds no questions"),
         ("../../etc/q.jsonl", b"7\n", "q.jsonl, line 1: not a JSON object"),
