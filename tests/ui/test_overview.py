@@ -14,6 +14,7 @@ from ollama_server import OllamaServer
 from streamlit.testing.v1 import AppTest
 
 import ui.overview.readiness
+import ui.overview.result
 import ui.shared.expert_choice
 from der_core.experts.opening import ExpertHealth
 from der_core.recording.store import Store
@@ -53,11 +54,11 @@ def states(app: AppTest) -> list[str]:
 
 
 class TestStates:
-    def test_what_der_is_takes_three_sentences_and_a_picture(self, empty_home: Home) -> None:
+    def test_what_der_is_takes_two_sentences_and_a_picture(self, empty_home: Home) -> None:
         app = opened()
         assert not app.exception
         sentences = app.markdown[0].value
-        assert sentences.count(".") == 3
+        assert sentences.count(".") == 2
         assert "router" in sentences
         (picture,) = app.get("image")
         assert "router" in str(picture.proto).lower()
@@ -113,10 +114,22 @@ class TestStates:
     def test_the_five_claims_are_told_with_what_came_of_them(self, trained_home: Home) -> None:
         app = opened()
         claims = run_report(trained_home.run_id)["claims"]
-        (shown,) = [table.value for table in app.dataframe]
-        assert shown["Claim"].tolist() == [claim["name"] for claim in claims]
-        assert [verdict == "yes" for verdict in shown["Holds"]] == [claim["holds"] for claim in claims]
-        assert shown["Holds"].tolist()[-1] == "not computed"
+        assert len(claims) == 5 and any(
+            heading.value.endswith(f"{sum(claim['holds'] for claim in claims)} of 5 hold here") for heading in app.subheader
+        )
+        for claim in claims:
+            (line,) = (element.value for element in app.markdown if f"**{claim['name'].capitalize()}**" in element.value)
+            assert ("** holds" in line) == claim["holds"]
+            assert (" on " in line and "% [" in line) == (claim["low"] is not None)
+        assert "**Real experts** not tested." in words(app)
+        assert links(app)["See 3"] == {"run": [trained_home.run_id], "compare_view": ["Shown answers"]}
+
+    def test_a_question_typed_here_goes_to_route_with_its_run(self, trained_home: Home) -> None:
+        app = opened()
+        app.text_input("overview_text").set_value("Is 17 times 3 more than 50?")
+        next(button for button in app.button if button.label == "Route it").click().run()
+        assert not app.exception
+        assert app.title[0].value == "Route" and app.text_input("route_text").value == "Is 17 times 3 more than 50?"
 
     def test_links_carry_the_run(self, trained_home: Home) -> None:
         found = links(opened())
@@ -202,10 +215,10 @@ class TestExperts:
 
     def test_the_check_comes_last_on_the_page(self, trained_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         drawn: list[str] = []
-        monkeypatch.setattr(ui.overview.readiness, "run_report", lambda run_id: drawn.append("result") or run_report(run_id))
+        monkeypatch.setattr(ui.overview.result, "run_report", lambda run_id: drawn.append("result") or run_report(run_id))
         monkeypatch.setattr(ui.overview.readiness, "health_of", lambda specs: drawn.append("experts") or [])
         opened()
-        assert drawn == ["result", "experts"]
+        assert drawn[0] == "result" and drawn.index("experts") == len(drawn) - 1
 
 
 class TestTour:

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from der_core.config import ExpertSpec
 from der_core.errors import DerError
-from der_core.evaluation.claims import claims_table
-from der_core.evaluation.report import Json
-from der_core.evaluation.reported import reported_claims, reported_comparison
 from der_core.evaluation.runs import Run
 from der_core.experts.backends import models_are_files
 from der_core.experts.weights import weights_known_at
 from ui.shared.expert_choice import found, usual_experts
 from ui.shared.expert_health import health_of, not_ready
-from ui.shared.headline import draw_headline
 from ui.shared.home import RecordingRef
-from ui.shared.loaders import open_store, recording_info, recordings, run_report
-from ui.shared.parts import empty_state, notice, plain, plain_sentence
+from ui.shared.loaders import open_store, recording_info, recordings
+from ui.shared.parts import notice, plain, plain_sentence
 from ui.shared.work import RECORDING, TRAINING, latest
-from ui.train.result import best_single_row, draw_row, oracle_rows, own_row
 
 
 def draw_recording() -> RecordingRef | None:
@@ -76,52 +70,6 @@ def draw_experts(ref: RecordingRef | None) -> None:
     if ref is not None and len(ready) < len(specs):
         st.caption("Not needed for what is recorded: training, routes and comparisons work without them.")
     _next("pages/experts.py", "See the experts" if len(ready) == len(specs) else "Get them ready")
-
-
-def draw_result(run: Run | None) -> None:
-    """Draw the headline result of the active run: its learned routers beside the best single expert."""
-    if run is None:
-        empty_state("No result yet: train a router, and it is compared here with every baseline.", "pages/train.py", "Train a router")
-        return
-    try:
-        report = run_report(run.id)
-        comparison = reported_comparison(report)
-    except DerError as error:
-        notice(error)
-        return
-    draw_headline(comparison)
-    with st.container(horizontal=True):
-        for row in [row for row in (own_row(report),) if row is not None] or oracle_rows(report)[:1]:
-            draw_row(row, row["name"])
-        best = best_single_row(report)
-        if best is not None:
-            draw_row(best, "Best single expert", best["name"])
-    _draw_claims(report)
-    st.page_link("pages/compare.py", label="Compare with every baseline", icon=":material/scatter_plot:", query_params={"run": run.id})
-
-
-def _draw_claims(report: Json) -> None:
-    """Draw what came of the five claims about DER, where the report tells them."""
-    try:
-        claims = reported_claims(report)
-    except DerError as error:
-        notice(error)
-        return
-    if not claims:
-        return
-    holding = sum(claim.holds for claim in claims)
-    with st.expander(
-        f"Five claims about DER, tested: {holding} of {len(claims)} hold here", icon=":material/fact_check:", key="overview_claims"
-    ):
-        head, *rows = claims_table(claims)
-        st.dataframe(
-            pd.DataFrame(rows, columns=[title.capitalize() for title in head]),
-            hide_index=True,
-            width="stretch",
-            key="overview_claims_table",
-            alt="The five claims: whether each holds, its figure with a 95 % interval, and why",
-        )
-        st.caption("Intervals over questions and seeds; of several comparisons the weakest decides. The report names the command.")
 
 
 def _experts_of(ref: RecordingRef | None) -> Sequence[ExpertSpec]:
