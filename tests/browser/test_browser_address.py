@@ -68,7 +68,7 @@ def test_moves_faster_than_the_page_answers_are_all_kept(open_tab: OpenTab) -> N
 
 
 def test_a_copied_address_shows_the_same_reward(open_tab: OpenTab) -> None:
-    tab = open_tab("reward_lab")
+    tab = open_tab("reward_lab?lab_shaping=potential&lab_end=learned+STOP&lab_cost_mode=compute+seconds")  # alpha moves something here
     check_drawn(tab, "Reward lab")
     untouched = lab_told(tab)
     move_slider(tab, "lab_alpha", 60)

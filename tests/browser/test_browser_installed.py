@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from benchmarks.dashboard import START_S, free_port, is_healthy, wait_until_drawn
 from browser.conftest import ROOT, OpenTab
@@ -64,6 +66,6 @@ def test_the_pages_open_on_the_demo_with_their_theme(url: str, open_tab: OpenTab
     tab = open_tab("compare", url=url)
     wait_until_drawn(tab, "Compare")
     check_sound(tab)
-    assert "questions" in tab.get_by_test_id("stAlert").first.inner_text()
+    expect(tab.get_by_role("heading", name=re.compile(r"best single expert \d+ %"))).to_be_visible()
     assert tab.evaluate("getComputedStyle(document.documentElement).fontSize") == "17px"
     assert {place.name for place in tmp_path.iterdir()} == {"der_home", "server.log"}

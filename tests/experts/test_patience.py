@@ -137,7 +137,7 @@ def test_watching_changes_nothing_about_how_long_is_waited():
 
 @pytest.mark.parametrize("patience_s", [-1.0, float("nan"), float("inf")])
 def test_patience_is_a_finite_number_of_seconds(patience_s):
-    with pytest.raises(SettingsError, match="Patience"):
+    with pytest.raises(SettingsError, match="patience"):
         AskOptions(patience_s=patience_s).check()
 
 

@@ -15,7 +15,7 @@ from benchmarks.questions.families import MAX_OVERLAP, Deck, Family, Filling, ov
 from der_core.errors import QuestionsError
 from der_core.records import Label, Question
 
-ASSETS = Path(__file__).parents[2] / "assets" / "questions" / "hard"
+ASSETS = Path(__file__).parents[3] / "assets" / "questions" / "hard"
 COUNTS = {"timetables": 84, "tables": 84, "arithmetic": 60, "logic": 60, "words": 60, "units": 60}
 SEEDS = (DEFAULT_SEED, 1, 2024)
 
