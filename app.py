@@ -54,7 +54,7 @@ def draw_box(run: Run) -> None:
 frame("Overview")
 run = active_run()
 draw_what()
-picture, side = st.columns([3, 1] if run else [3, 2], gap="medium", vertical_alignment="top")
+picture, side = st.columns([5, 2] if run else [3, 2], gap="medium", vertical_alignment="top")
 with side:
     draw_result(run)
     if run is not None:

@@ -46,19 +46,16 @@ def draw_result(run: Run | None) -> None:
 
 def _draw_numbers(row: Json, best: Json | None, mode: str) -> None:
     kind = ":orange-badge[oracle]" if row["oracle"] else ":blue-badge[deployable]"
-    with st.container(border=True):
-        st.metric("Right", percent(row["accuracy"]))
-        st.caption(
-            f"{kind} {plain(row['name'])} on {row['n']} held-out questions, 95 % interval {percent(row['low'])} to {percent(row['high'])}"
-        )
-    with st.container(border=True):
-        st.metric("Cost of a question", number(row["costs"].get(mode)))
-        beside = f"{plain(best['name'])}: {number(best['costs'].get(mode))}; " if best is not None else ""
-        st.caption(f"{beside}{number(row['calls'])} calls; cost mode {mode}")
+    st.metric("Right", percent(row["accuracy"]))
+    st.caption(
+        f"{kind} {plain(row['name'])} on {row['n']} held-out questions, 95 % interval {percent(row['low'])} to {percent(row['high'])}"
+    )
+    st.metric("Cost of a question", number(row["costs"].get(mode)))
+    beside = f"{plain(best['name'])}: {number(best['costs'].get(mode))}; " if best is not None else ""
+    st.caption(f"{beside}{number(row['calls'])} calls; cost mode {mode}")
     if best is not None and row["difference"]["value"] is not None and row is not best:
-        with st.container(border=True):
-            st.metric("Against the best single expert", f"{100 * row['difference']['value']:+.1f} points")
-            st.caption(plain_sentence(against_best(row)))
+        st.metric("Against the best single expert", f"{100 * row['difference']['value']:+.1f} points")
+        st.caption(plain_sentence(against_best(row)))
 
 
 def draw_claims(run: Run) -> None:
