@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pilot import auc_of
 from der_core.config import AskOptions
+from der_core.evaluation.expert_figures import auc
 from der_core.experts.embedded import EmbeddedExpert
 from der_core.experts.grammar import parse_expert
 from der_core.experts.prompts import build_messages
@@ -112,7 +112,7 @@ def first_line(questions: Sequence[Question], kept: dict[tuple[str, str, str], f
     """How the expert does without advice."""
     p, gold, groups = first(questions, kept), golds(questions), groups_of(questions)
     fitted = crossed(p[:, None], np.zeros(len(p), dtype=int), gold, groups)
-    return f"right {np.mean((p >= 0.5) == gold):.1%}, with a threshold of its own (left out by passage) {fitted:.1%}, AUC {auc_of(p, gold):.2f}"
+    return f"right {np.mean((p >= 0.5) == gold):.1%}, with a threshold of its own (left out by passage) {fitted:.1%}, AUC {auc(p, codes(gold)):.2f}"
 
 
 def line(wording: str, questions: Sequence[Question], kept: dict[tuple[str, str, str], float]) -> str:
@@ -121,7 +121,7 @@ def line(wording: str, questions: Sequence[Question], kept: dict[tuple[str, str,
     after = np.array([[kept[question.id, wording, word] for word in ("yes", "no")] for question in questions])
     said = after >= 0.5
     right_advice, wrong_advice = (np.where(gold == is_right, said[:, 0], said[:, 1]) == gold for is_right in (True, False))
-    within = [auc_of(after[:, column], gold) for column in (0, 1)]
+    within = [auc(after[:, column], codes(gold)) for column in (0, 1)]
     rng = np.random.default_rng(1)
     found = []
     for share in ADVISERS:
@@ -178,6 +178,11 @@ def first(questions: Sequence[Question], kept: dict[tuple[str, str, str], float]
 def golds(questions: Sequence[Question]) -> NDArray[np.bool_]:
     """Whether yes is right, by question."""
     return np.array([question.gold is Label.YES for question in questions])
+
+
+def codes(gold: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """The right answers as labels."""
+    return np.where(gold, Label.YES, Label.NO).astype(np.int8)
 
 
 def groups_of(questions: Sequence[Question]) -> NDArray[np.int64]:

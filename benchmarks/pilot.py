@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from der_core.config import AskOptions
 from der_core.evaluation.statistics import wilson_interval
@@ -97,12 +96,6 @@ def line(kind: str, rows: Sequence[Row]) -> str:
         f"| {kind} | {right} of {n} | {right / n:.0%} | {interval.low:.0%} to {interval.high:.0%} | {silent} "
         f"| {tokens:.0f} | {seconds:.1f} | {'yes' if enters else 'no'} |"
     )
-
-
-def auc_of(p_yes: NDArray[np.float64], is_yes: NDArray[np.bool_]) -> float:
-    """Return how often a yes-question has the greater P(yes) of a pair with a no-question; half for equals, nan left out."""
-    yes, no = p_yes[is_yes & np.isfinite(p_yes)], p_yes[~is_yes & np.isfinite(p_yes)]
-    return float(np.mean(yes[:, None] > no) + np.mean(yes[:, None] == no) / 2)
 
 
 if __name__ == "__main__":

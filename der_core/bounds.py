@@ -47,7 +47,6 @@ class OrUnknown:
 Figure = Annotated[float, Ge(-MOST), Le(MOST), AllowInfNan(False), OrUnknown()]
 """A number as it is shown, nan for one that nobody knows."""
 Share = Annotated[float, Ge(0.0), Le(1.0), AllowInfNan(False), OrUnknown()]
-Known = Annotated[float, Ge(-MOST), Le(MOST), AllowInfNan(False)]
 Rate = Annotated[float, Ge(0.0), Le(MOST), AllowInfNan(False), OrUnknown()]
 Scale = Annotated[float, Gt(1e-300), Le(MOST), AllowInfNan(False)]
 """What something is divided by."""

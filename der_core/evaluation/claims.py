@@ -18,7 +18,7 @@ from der_core.bounds import Count, Figure, Sentences, Word
 from der_core.evaluation.frontier import concave_hull
 from der_core.evaluation.rollout import Rollout
 from der_core.evaluation.seeds import SEED, Seeds, with_interval
-from der_core.evaluation.statistics import Difference, paired_bootstrap, wilson_interval
+from der_core.evaluation.statistics import NO_DATA, Difference, paired_bootstrap, wilson_interval
 from der_core.recording.table import Table
 from der_core.records import N_LABELS, Label
 from der_core.routing.process import Floats
@@ -266,8 +266,8 @@ def _verdict(claim: Claim) -> str:
 
 
 def _bounds(claim: Claim) -> str:
-    return "–" if math.isnan(claim.low) else f"{_percent(claim.low)} to {_percent(claim.high)}"
+    return NO_DATA if math.isnan(claim.low) else f"{_percent(claim.low)} to {_percent(claim.high)}"
 
 
 def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else "none" if math.isinf(share) else f"{100 * share:+.1f}"
+    return NO_DATA if math.isnan(share) else "none" if math.isinf(share) else f"{100 * share:+.1f}"

@@ -42,8 +42,11 @@ ENOUGH_CALLS = 0.1
 """Share of the learned router's calls from which on an expert's cost is one that the router may be measured by."""
 
 
-def _differs(difference: Difference, p: float) -> bool:
-    # Resamples of a single group of questions are all the same: there the interval says nothing, and the exact test decides.
+def differs(difference: Difference, p: float) -> bool:
+    """Return whether a difference is more than chance: its interval excludes 0, and where that has no width, McNemar's `p` says so too.
+
+    Resamples of a single group of questions are all the same: there the interval says nothing.
+    """
     return difference.excludes_zero and (difference.low < difference.high or p < SIGNIFICANCE)
 
 
@@ -80,9 +83,14 @@ class Row:
     difference_hindsight: Difference = UNKNOWN_DIFFERENCE
 
     @property
+    def kind(self) -> str:
+        """Whether the router could be used without knowing the answers, in a word."""
+        return "oracle" if self.oracle else "deployable"
+
+    @property
     def differs(self) -> bool:
         """Whether accuracy differs from that of the best single expert beyond chance: the interval of the difference excludes 0."""
-        return _differs(self.difference, self.mcnemar_p)
+        return differs(self.difference, self.mcnemar_p)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +263,7 @@ class Pair:
     @property
     def differs(self) -> bool:
         """Whether the difference is more than chance: its interval excludes 0."""
-        return _differs(self.difference, self.mcnemar_p)
+        return differs(self.difference, self.mcnemar_p)
 
 
 def compare_two(comparison: Comparison, first: str, second: str, rng: np.random.Generator) -> Pair:

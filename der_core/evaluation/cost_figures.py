@@ -14,7 +14,7 @@ import numpy as np
 from der_core.evaluation.frontier import N_RESAMPLES as N_HULLS
 from der_core.evaluation.frontier import Hull, concave_hull
 from der_core.evaluation.seeds import Seeds, with_interval
-from der_core.evaluation.statistics import UNKNOWN_DIFFERENCE, Difference
+from der_core.evaluation.statistics import NO_DATA, UNKNOWN_DIFFERENCE, Difference
 from der_core.routing.process import Floats
 
 OPTIMUM = "optimum"
@@ -137,7 +137,7 @@ def figures_table(figures: CostFigures) -> list[tuple[str, ...]]:
 
 def _cells(told: Difference, name: str) -> tuple[str, str]:
     if math.isnan(told.value):
-        return "–", "–"
+        return NO_DATA, NO_DATA
     factor = 100 if TITLES[name].endswith("points") else 1
     value, low, high = (f"{factor * figure:.{1 if factor == 100 else 3}f}" for figure in (told.value, told.low, told.high))
     return value, f"{low} to {high}"

@@ -16,7 +16,8 @@ from der_core.errors import ReportError
 from der_core.evaluation.bar import bar_sentence
 from der_core.evaluation.claims import claims_table
 from der_core.evaluation.reported import reported_bar, reported_claims, reported_row
-from der_core.evaluation.row_columns import HEAD, NO_DATA, row_text
+from der_core.evaluation.row_columns import HEAD, row_text
+from der_core.evaluation.statistics import NO_DATA
 from der_core.evaluation.tables import DEPLOYABLE_TITLE, ORACLE_TITLE, counted_words
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from der_core.config import CostMode
 from der_core.evaluation.comparison import Row
-from der_core.evaluation.statistics import Difference, Interval
+from der_core.evaluation.statistics import NO_DATA, Difference, Interval
 
-NO_DATA = "–"
 Figure = str | float | Interval | Difference
 
 
@@ -41,7 +40,7 @@ class Column:
         if isinstance(figure, str):
             return figure
         if isinstance(figure, Difference):
-            return NO_DATA if math.isnan(figure.value) else f"{self._number(figure.value, '+')} ({self._ends(figure, '+')})"
+            return figure.in_points()
         if isinstance(figure, Interval):
             return self._ends(figure)
         return self._number(figure)

@@ -19,6 +19,10 @@ N_RESAMPLES = 2_000
 _CHUNK = 200  # resamples drawn at a time; bounds memory at a few megabytes for some thousand questions
 
 
+NO_DATA = "–"
+"""What stands in tables for a figure that nobody knows."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """Bounds of an interval; nan without data."""
@@ -43,6 +47,10 @@ class Difference:
     def in_percent(self, sign: str = "") -> tuple[str, str]:
         """Return value and interval as cells of a table, in percent; `sign` "+" tells that they are differences."""
         return f"{100 * self.value:{sign}.1f}", f"{100 * self.low:{sign}.1f} to {100 * self.high:{sign}.1f}"
+
+    def in_points(self) -> str:
+        """Return value and interval as one cell of a table, in points; NO_DATA where they are unknown."""
+        return NO_DATA if math.isnan(self.value) else "{} ({})".format(*self.in_percent("+"))
 
 
 UNKNOWN_DIFFERENCE = Difference(math.nan, math.nan, math.nan)

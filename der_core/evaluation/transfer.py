@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from der_core.evaluation.statistics import UNKNOWN_DIFFERENCE, Difference, paired_bootstrap
+from der_core.evaluation.statistics import NO_DATA, UNKNOWN_DIFFERENCE, Difference, paired_bootstrap
 from der_core.recording.table import Table
 from der_core.records import Label
 
@@ -102,6 +102,6 @@ def transfer_rows(effects: Sequence[TransferEffect]) -> list[tuple[str, ...]]:
 
 def _row(effect: TransferEffect) -> tuple[str, ...]:
     if not effect.n:
-        return (effect.kind, effect.expert, "0", *["–"] * (len(HEAD) - 3))
+        return (effect.kind, effect.expert, "0", *[NO_DATA] * (len(HEAD) - 3))
     shares = (f"{100 * share:.1f}" for share in (effect.alone, effect.shown, effect.random))
     return (effect.kind, effect.expert, str(effect.n), *shares, *effect.gain.in_percent("+"), *effect.information.in_percent("+"))

@@ -30,7 +30,7 @@ def minimise_log_loss(inputs: Floats, happened: Flags, l2: float, start: Floats,
         theta = flat.reshape(start.shape)
         free = np.vstack([theta[:-1], np.zeros((1, n_fitted))])
         logits = inputs @ theta
-        gradient = inputs.T @ (1.0 / (1.0 + np.exp(-logits)) - happened) / len(inputs) + l2 * free
+        gradient = inputs.T @ (logistic(logits) - happened) / len(inputs) + l2 * free
         return log_loss(logits, happened) * n_fitted + l2 / 2 * float(np.sum(free**2)), gradient.ravel()
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": max_steps})

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from der_core.config import TrainConfig
-from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
 from der_core.records import Label
 from der_core.routing.encoding import TextEncoder
@@ -36,21 +32,7 @@ def train_planner(table: Table, config: TrainConfig, encoder: TextEncoder, valid
         reading, state = Reading.fit(table, config), QueryState.fit(table.questions, encoder)
         training, judged = (Part(reading.source(some), query_vectors(some.questions, encoder)) for some in (table, validation))
         policy = fit_planner_policy(training, judged, state.projection, accuracy_per_cost(config.reward))
-    return TrainedRouter(
-        config=config,
-        experts=table.experts,
-        state=state,
-        network=policy,
-        prices=reading.prices,
-        thresholds=reading.thresholds,
-        curves=(),
-        data_hash=table.data_hash(),
-        training_question_ids=tuple(question.id for question in table.questions),
-        prompt_version=str(PROMPT_VERSION),
-        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        results={},
-        program_confidence=reading.program_confidence,
-    )
+    return TrainedRouter(**reading.facts(table, config, LIBRARIES), state=state, network=policy, curves=())
 
 
 def fit_planner_policy(training: Part, validation: Part, projection: Projection, cost_weight: float) -> PlannerPolicy:

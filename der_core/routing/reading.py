@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
 from der_core.config import TrainConfig
 from der_core.errors import SettingsError
+from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
 from der_core.records import N_LABELS
 from der_core.routing.confidence import fit_program_confidence, with_program_confidence
@@ -32,6 +37,21 @@ class Reading:
         table = with_program_confidence(table, confidence)
         thresholds = fit_thresholds(table) if config.fit_thresholds else np.full((table.n_experts, N_LABELS), np.nan)
         return cls(fit_prices(table, config.episode.cost_mode, config.calibration_samples), thresholds, confidence)
+
+    def facts(self, table: Table, config: TrainConfig, libraries: Sequence[str]) -> dict[str, Any]:  # Any: fields of RouterFacts
+        """Return what is known of a router trained on `table`, by whatever algorithm, with the versions of the `libraries` it used."""
+        return {
+            "config": config,
+            "experts": table.experts,
+            "prices": self.prices,
+            "thresholds": self.thresholds,
+            "program_confidence": self.program_confidence,
+            "data_hash": table.data_hash(),
+            "training_question_ids": tuple(question.id for question in table.questions),
+            "prompt_version": str(PROMPT_VERSION),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
+            "results": {},
+        }
 
     def source(self, table: Table) -> TableSource:
         """Return the replies of `table`, read and priced."""

@@ -19,6 +19,7 @@ from der_core.config import End
 from der_core.errors import ExpertError, ServerBusy, SettingsError, WaitStopped
 from der_core.experts.patience import Waited, watched_waits
 from der_core.experts.protocol import Expert
+from der_core.files import write_whole
 from der_core.foreign import harmless, in_one_line
 from der_core.recording.recorder import FAULTS_IN_A_ROW, LASTING_FAULTS
 from der_core.records import Question, Route, Step
@@ -191,11 +192,9 @@ def _go_on_with(file: Path, keys: Mapping[str, str]) -> set[str]:
                 "name another file with --save."
             )
     answered = [row for row in rows if not row.fault]
-    beside = file.with_name(f".{file.name}.new")
     with _in_words(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(_lines([HEADER, *map(astuple, answered)]))
-        beside.replace(file)
+        write_whole(file, _lines([HEADER, *map(astuple, answered)]))
     return {row.id for row in answered}
 
 

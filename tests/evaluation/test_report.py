@@ -20,7 +20,7 @@ from der_core.errors import ReportError
 from der_core.evaluation.comparison import compare, fit_all_prices
 from der_core.evaluation.report import Evaluated, Json, build_report, installed_versions, load_schema, machine, validate_report
 from der_core.evaluation.report_model import read_report, report_schema
-from der_core.evaluation.row_columns import NO_DATA
+from der_core.evaluation.statistics import NO_DATA
 from der_core.evaluation.tables import format_table, markdown_table
 from der_core.recording.questions import Splits
 from der_core.routing.baselines import Part, build_baselines, fit_reference

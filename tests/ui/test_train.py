@@ -30,8 +30,9 @@ from der_core.work.training import OnLearned, OnProgress, TrainingOrder, Trainin
 from ui.shared import loaders, work
 from ui.shared.encoding import BATCH, EncodingStopped, WatchedEncoder
 from ui.shared.home import RecordingRef
+from ui.shared.result_rows import against_best
 from ui.shared.work import TRAINING, TrainingPlan, board, latest, start_training
-from ui.train.result import LINKS, against_best
+from ui.train.result import LINKS
 
 PAGE = "pages/train.py"
 WAIT_S = 90.0

@@ -103,7 +103,7 @@ def comparison_frame(rows: Sequence[Row], frontier: Frontier, intervals: Frontie
     return pd.DataFrame(
         [
             row_cells(row, frontier.mode, ends_apart=True)
-            | {"Kind": kind(row), "Undominated": row.name in frontier.pareto}
+            | {"Kind": row.kind, "Undominated": row.name in frontier.pareto}
             | _above_zero_router(row, frontier)
             | {"Above from": round(100 * intervals.above[row.name].low, 1), "Above to": round(100 * intervals.above[row.name].high, 1)}
             for row in rows
@@ -124,11 +124,6 @@ def ranking_frame(rows: Sequence[Row], frontier: Frontier, intervals: FrontierIn
 def _above_zero_router(row: Row, frontier: Frontier) -> dict[str, float]:
     equal_cost = frontier.equal_cost[row.name]
     return {"Above zero router": round(100 * frontier.above[row.name], 1), "Cost, zero router": round(equal_cost, 3)}
-
-
-def kind(row: Row) -> str:
-    """Return whether a router could be used without knowing the answers."""
-    return "oracle" if row.oracle else "deployable"
 
 
 def _layout(axes: Axes, shown: Sequence[Row]) -> Option:
@@ -251,7 +246,7 @@ def _hover(row: Row, frontier: Frontier) -> list[str]:
     above = frontier.above[row.name]
     return [
         row.name,
-        kind(row),
+        row.kind,
         f"{100 * row.low:.1f}, {100 * row.high:.1f}",
         f"{row.calls:.2f}",
         f"{100 * row.difference.value:+.1f} [{100 * row.difference.low:+.1f}, {100 * row.difference.high:+.1f}] points",

@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from der_core.evaluation.answers import Answer
-from ui.compare.frontier import kind
 from ui.compare.subject import ALONE, Subject, answers_of, choose_router, chosen_answers, pair_of
 from ui.shared.address_choice import choose_segment
 from ui.shared.parts import empty_state, plain, points, show_text, with_interval
@@ -83,7 +82,7 @@ def _describe(subject: Subject, router: str, second: str) -> None:
         if name != ALONE:
             row = subject.comparison.row(name)
             st.markdown(
-                f"{plain(name)} :small[({kind(row)})]: {with_interval(row.accuracy, row.low, row.high)} right, {row.calls:.2f} calls a question"
+                f"{plain(name)} :small[({row.kind})]: {with_interval(row.accuracy, row.low, row.high)} right, {row.calls:.2f} calls a question"
                 + (" (exact expectation; the answers below are one draw)" if row.family == "random" else "")
             )
     if second not in (ALONE, router):

@@ -20,7 +20,6 @@ from der_core.evaluation.frontier import INTERVAL_SEED, Frontier, FrontierInterv
 from der_core.evaluation.metrics import Flips, flip_matrix
 from der_core.evaluation.reported import reported_comparison, reported_flips, reported_intervals
 from der_core.evaluation.rollout import Rollout
-from ui.compare.frontier import kind
 from ui.shared.address_choice import choose_by_id
 from ui.shared.encoding import NotEncoded
 from ui.shared.encoding_panel import draw_encoding
@@ -136,7 +135,7 @@ def shown_rows(subject: Subject, oracles: bool) -> tuple[Row, ...]:
 
 def choose_router(subject: Subject, key: str, label: str, first: dict[str, str] | None = None) -> str:
     """Draw the choice of a router and return its name; `first` are further choices, by what they give. The learned router is chosen at first."""
-    titles = {row.name: f"{row.name} ({kind(row)})" for row in shown_rows(subject, oracles=True)}
+    titles = {row.name: f"{row.name} ({row.kind})" for row in shown_rows(subject, oracles=True)}
     return choose_by_id(key, "router", label, {**(first or {}), **titles}, default=None if first else subject.traced)
 
 

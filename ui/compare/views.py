@@ -10,7 +10,7 @@ from der_core.evaluation.frontier import Frontier
 from der_core.evaluation.statistics import Interval
 from der_core.evaluation.tables import counted
 from ui.compare.charts import TEXT_SIZE, flips_chart, flips_frame, flows_frame, routes_chart, shares_chart, shares_frame
-from ui.compare.frontier import Axes, accuracy_cost_figure, comparison_frame, kind, ranking_frame
+from ui.compare.frontier import Axes, accuracy_cost_figure, comparison_frame, ranking_frame
 from ui.compare.subject import Subject, choose_router, intervals_of, shown_rows
 from ui.shared.parts import DASH, empty_state, percent, plain, points, table_behind, type_size, with_interval
 
@@ -64,7 +64,7 @@ def draw_routes(subject: Subject, *, oracles: bool) -> None:
     router = choose_router(subject, "compare_router", "Router")
     found = flows(subject.rollouts[router], subject.experts)
     if found:
-        title = f"{router} ({kind(subject.comparison.row(router))})"
+        title = f"{router} ({subject.comparison.row(router).kind})"
         option = routes_chart(title, found, subject.experts, type_size(TEXT_SIZE))
         st.echarts_chart(
             option, key="compare_routes", height=380, alt=f"Routes of {router}: which expert is asked after which, and how routes end"

@@ -10,15 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from der_core.evaluation.expert_figures import KindFigures
-from der_core.evaluation.statistics import Difference, Interval
-from der_core.evaluation.transfer import ALL_KINDS, TransferEffect
+from der_core.evaluation.statistics import Interval
+from der_core.evaluation.transfer import ALL_KINDS, NO_KIND, TransferEffect
 from der_core.experts.program import failure_of
 from der_core.recording.store import Store
 from ui.shared.home import RecordingRef
 from ui.shared.loaders import State, recorded_experts, state_of
 from ui.shared.parts import DASH, percent, table_behind, with_interval
 
-_NO_KIND = "without a kind"
 _MOST_GROUPS = 12
 
 
@@ -60,19 +59,12 @@ def transfers_frame(effects: Sequence[TransferEffect]) -> pd.DataFrame:
             "Alone": percent(effect.alone),
             "Shown": percent(effect.shown),
             "Random": percent(effect.random),
-            "Shown less alone": _points(effect.gain),
-            "Shown less random": _points(effect.information),
+            "Shown less alone": effect.gain.in_points(),
+            "Shown less random": effect.information.in_points(),
         }
         for effect in effects
     ]
     return pd.DataFrame(rows)
-
-
-def _points(difference: Difference) -> str:
-    if difference.value != difference.value:
-        return DASH
-    value, interval = difference.in_percent("+")
-    return f"{value} ({interval})"
 
 
 def draw_failures(ref: RecordingRef) -> None:
@@ -114,7 +106,7 @@ def failures_frame(reasons: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
 def _by_kind(figures: Sequence[KindFigures], cells: Callable[[KindFigures], dict[str, str]]) -> pd.DataFrame:
     rows: dict[str, dict[str, object]] = {}
     for row in figures:
-        into = rows.setdefault(row.kind, {"Kind": row.kind or _NO_KIND, "Questions": 0})
+        into = rows.setdefault(row.kind, {"Kind": row.kind or NO_KIND, "Questions": 0})
         into["Questions"] = max(row.n, int(str(into["Questions"])))
         into |= cells(row)
     return pd.DataFrame(list(rows.values()))
@@ -132,7 +124,7 @@ def _numbers(row: KindFigures) -> dict[str, object]:
         for end, value in (("from", bounds.low), ("to", bounds.high))
     }
     return {
-        "Kind": row.kind or _NO_KIND,
+        "Kind": row.kind or NO_KIND,
         "Expert": row.expert,
         "Questions": row.n,
         "Answered": row.n_answered,

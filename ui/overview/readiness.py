@@ -21,7 +21,7 @@ from ui.shared.work import RECORDING, TRAINING, latest
 
 
 def draw_recording() -> RecordingRef | None:
-    """Draw the card of the newest recording and return it, None where there is none or it cannot be read."""
+    """Draw the card of the recording that pages open with and return it, None where there is none or it cannot be read."""
     try:
         ref = next(iter(recordings()), None)
         info = recording_info(ref) if ref else None

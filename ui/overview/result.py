@@ -14,7 +14,7 @@ from der_core.evaluation.runs import Run
 from ui.shared.headline import draw_headline
 from ui.shared.loaders import run_report
 from ui.shared.parts import empty_state, notice, number, percent, plain, plain_sentence
-from ui.train.result import against_best, best_single_row, oracle_rows, own_row
+from ui.shared.result_rows import against_best, best_single_row, kind_badge, oracle_rows, own_row
 
 _SHOWN_ON = {
     "dynamic beats static": ("pages/compare.py", {}),
@@ -45,10 +45,9 @@ def draw_result(run: Run | None) -> None:
 
 
 def _draw_numbers(row: Json, best: Json | None, mode: str) -> None:
-    kind = ":orange-badge[oracle]" if row["oracle"] else ":blue-badge[deployable]"
     st.metric("Right", percent(row["accuracy"]))
     st.caption(
-        f"{kind} {plain(row['name'])} on {row['n']} held-out questions, 95 % interval {percent(row['low'])} to {percent(row['high'])}"
+        f"{kind_badge(row)} {plain(row['name'])} on {row['n']} held-out questions, 95 % interval {percent(row['low'])} to {percent(row['high'])}"
     )
     st.metric("Cost of a question", number(row["costs"].get(mode)))
     beside = f"{plain(best['name'])}: {number(best['costs'].get(mode))}; " if best is not None else ""

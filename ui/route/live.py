@@ -31,8 +31,8 @@ from ui.route.view import Event
 from ui.shared.expert_choice import gguf_files
 from ui.shared.home import allow_remote, states_folder
 from ui.shared.loaders import live_encoder, own_experts, run_experts, run_report, run_router
+from ui.shared.result_rows import best_single_row
 from ui.shared.work import board, latest
-from ui.train.result import best_single_row
 
 ROUTE, FIRST_REPLIES, WARMING = "route", "first replies", "warming"
 _POLL_S = 0.1

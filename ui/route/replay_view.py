@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from der_core.errors import DerError
-from der_core.evaluation.comparison import Row
 from der_core.evaluation.runs import Run
 from der_core.records import Question
 from ui.route.after import draw_best, draw_first_replies
@@ -127,7 +126,7 @@ def _choose(stage: Stage, run: Run, places: Places) -> tuple[Question, str, str]
     with places.choices:
         left, middle, right = st.columns([8, 5, 5], vertical_alignment="bottom")
     with middle:
-        labels = {name: f"{name} · {_kind(row)}" for name, row in stage.rows.items()}
+        labels = {name: f"{name} · {row.kind}" for name, row in stage.rows.items()}
         name = choose_by_id("router", "router", "Router", labels, default=stage.traced)
     with right:
         beside = choose_by_id("beside", "router", "Beside it, on the same question", _others(stage, run, name), default=NOBODY)
@@ -168,7 +167,7 @@ def _set_beside(beside: str) -> None:
 
 def _others(stage: Stage, run: Run, name: str) -> Mapping[str, str]:
     """Whom to show beside router `name`: nobody, the other routers of the run, and the routers of other runs."""
-    own = {other: f"{other} · {_kind(row)}" for other, row in stage.rows.items() if other != name}
+    own = {other: f"{other} · {row.kind}" for other, row in stage.rows.items() if other != name}
     known = [one for one in runs() if one.id != run.id]
     names = run_names(runs())
     return {NOBODY: "Nobody", **own, **{_OTHER_RUN + one.id: f"the router of ‘{names[one.id]}’" for one in known}}
@@ -192,10 +191,6 @@ def _show_beside(run: Run, stage: Stage, beside: str, question: Question) -> Sho
 def _show(stage: Stage, run: Run, name: str, question: Question) -> Shown:
     replayed = replay(stage, question, name)
     return Shown(stage, run, name, replayed, _scene(stage, run, name, replayed, question))
-
-
-def _kind(row: Row) -> str:
-    return "oracle" if row.oracle else "deployable"
 
 
 def _scene(stage: Stage, run: Run, name: str, shown: Replay, question: Question) -> Scene:

@@ -16,7 +16,7 @@ from der_core.records import Label, Question, Route, Step
 from der_core.routing.live import Decision
 from ui.route.view import Event, Scene
 from ui.shared.palette import QUIET, expert_colour
-from ui.shared.parts import LONGEST_TEXT, duration, number
+from ui.shared.parts import duration, number, shortened
 from ui.shared.reply_view import NO_ANSWER, answer_word
 
 Kind = Literal["read", "printed", "failed", "waiting", "end"]
@@ -104,8 +104,8 @@ def stage_data(
         id=identity,
         live=live,
         story=story,
-        question=_cut(question.text),
-        passage=_cut(question.passage or ""),
+        question=shortened(question.text),
+        passage=shortened(question.passage or ""),
         note=note,
         file="route-" + "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in question.id)[:60],
         panes=list(panes),
@@ -183,8 +183,8 @@ def _move(scene: Scene, decision: Decision, step: Step | None, spent: str | None
         kind="waiting" if step is None else _kind(scene, step),
         why="" if step is None else _why(scene, step),
         spent=spent or "",
-        program=_cut(program_of(step.reply)) if step is not None and is_program else "",
-        printed=_cut(told_run(step.reply)) if step is not None and is_program else "",
+        program=shortened(program_of(step.reply)) if step is not None and is_program else "",
+        printed=shortened(told_run(step.reply)) if step is not None and is_program else "",
         note="It chose the expert it had just asked; by the rules of this run the next one is asked." if decision.repeated else "",
     )
 
@@ -198,7 +198,7 @@ def _kind(scene: Scene, step: Step) -> Kind:
 def _why(scene: Scene, step: Step) -> str:
     """What stands behind a chip: the threshold that it is read by, or why there is no answer."""
     if step.reply.label is Label.INVALID:
-        return _cut(step.reply.reason)
+        return shortened(step.reply.reason)
     border, p_yes = scene.border(step), step.reply.p_yes
     if math.isnan(border) or p_yes is None:
         return ""
@@ -286,7 +286,3 @@ def _figures(cost: float, seconds: float) -> str:
 
 def _price(cost: float | None) -> str:
     return "price unknown" if cost is None or math.isnan(cost) else f"{number(cost)} a call"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT:,} more characters)"

@@ -12,9 +12,9 @@ from ui.runs.charts import RunCurves, overlay_alt, overlay_chart, overlay_frame,
 from ui.runs.table import flat_settings
 from ui.shared.loaders import run_report
 from ui.shared.parts import table_behind, type_size
+from ui.shared.result_rows import draw_row, own_row
 from ui.shared.run_choice import run_names
 from ui.train.charts import CURVES, TEXT_SIZE, Curve
-from ui.train.result import draw_row, own_row
 
 _MOST_SMOOTHING = 0.95
 _CHART_HEIGHTS = 27

@@ -14,7 +14,7 @@ from der_core.evaluation.runs import Run, UnknownRun
 from der_core.foreign import in_one_line
 from ui.shared.home import run_store
 from ui.shared.loaders import run_report
-from ui.train.result import best_single_row, own_row
+from ui.shared.result_rows import best_single_row, own_row
 
 UNSHOWN = "Cannot be shown"
 """The column that says why a run has no figures."""

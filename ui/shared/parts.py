@@ -33,6 +33,11 @@ LONGEST_TEXT = 20_000
 """Characters of a text of others that a page shows: more would hold up page and browser."""
 
 
+def shortened(text: str) -> str:
+    """Return a text of others as far as a page shows it, with how much more there is."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT:,} more characters)"
+
+
 def notice(error: DerError) -> None:
     """Show an error of ours as the one line that it is."""
     st.error(plain_sentence(str(error)), icon=":material/error:")
@@ -50,9 +55,7 @@ def plain_sentence(text: str) -> str:
 
 def _outside(kept: re.Pattern[str], text: str) -> str:
     """Escape all of a text but what `kept` finds, which is shown as code; no match of it holds a backtick within."""
-    if len(text) > LONGEST_TEXT:
-        text = f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT:,} more characters)"
-    text = _MARGINS.sub("", text)
+    text = _MARGINS.sub("", shortened(text))
     parts, done = [], 0
     for found in kept.finditer(text):
         parts += [_escaped(text[done : found.start()]), f"`{found[0].strip('`')}`"]

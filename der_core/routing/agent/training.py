@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import platform
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,6 @@ from threadpoolctl import threadpool_limits
 
 from der_core.config import PPOConfig, TrainConfig
 from der_core.errors import SettingsError
-from der_core.experts.prompts import PROMPT_VERSION
 from der_core.recording.table import Table
 from der_core.routing.agent.network import MaskedPolicy, extract_actor
 from der_core.routing.agent.vec_env import EpisodeStatistics, TableVecEnv
@@ -80,20 +77,11 @@ def train_router(
             watcher = _Watcher(env, config.ppo, on_progress, stop or threading.Event(), clock, judge)
             model.learn(config.ppo.total_steps, callback=watcher)
     return TrainedRouter(
-        config=config,
-        experts=table.experts,
+        **prepared.reading.facts(table, config, LIBRARIES),
         state=prepared.state,
         network=watcher.best or watcher.network(),
-        prices=prepared.reading.prices,
-        thresholds=prepared.reading.thresholds,
         curves=tuple(watcher.points),
-        data_hash=table.data_hash(),
-        training_question_ids=tuple(question.id for question in table.questions),
-        prompt_version=str(PROMPT_VERSION),
-        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        results={},
         stopped=watcher.stopped,
-        program_confidence=prepared.reading.program_confidence,
         best_update=watcher.best_update,
         converged=None if watcher.best_update is None else watcher.converged,
     )
